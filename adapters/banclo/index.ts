@@ -1,0 +1,290 @@
+// Banclo Business Continuity Suite: events of loan requests, synced to offline instances.
+// Facts from the vendor's page on webhooks and sync; what it leaves open is said in docs/vendors/banclo.md.
+import { createHash } from 'node:crypto'
+import { z } from 'zod'
+import type { Adapter, Draft, InboundRequest, SourceDefinition, SourceOptions, Unverified } from '../../src/adapter.ts'
+import type { Check } from '../../src/checks/check.ts'
+import { compact, compactOrNothing } from '../../src/compact.ts'
+import type { Amount, EventData, Phase, Refs, Status } from '../../src/event.ts'
+import type { Json } from '../../src/json/parse.ts'
+import { booleanAt, decimalAt, idAt, integerAt, isObject, textAt } from '../../src/json/read.ts'
+import { amountOf } from '../../src/money.ts'
+import { snakeCase, typeName } from '../../src/names.ts'
+import { rfc3339 } from '../../src/time.ts'
+import { bodyOf, withoutSecurity } from './body.ts'
+import { signature } from './signature.ts'
+
+export interface BancloOptions extends SourceOptions {
+  check: Check<'banclo'> | Unverified
+}
+
+/** A source that Banclo posts to. */
+export const banclo: ((options: BancloOptions) => SourceDefinition) & { signature: typeof signature } = Object.assign(
+  ({ check, ...options }: BancloOptions): SourceDefinition => ({ adapter, check, options }),
+  { signature },
+)
+
+const adapter: Adapter = {
+  vendor: 'banclo',
+  options: z.object({}),
+  normalise(request, options) {
+    if (!request.json.ok) return { notUnderstood: `the body is not JSON: ${request.json.problem}` }
+    const body = request.json.value
+    const vendortype = textAt(body, 'eventType')
+    if (!isObject(body) || vendortype === undefined) return { notUnderstood: 'the body has no eventType' }
+
+    const known = textAt(body, 'version') === undefined || /^1(\.|$)/.test(textAt(body, 'version') ?? '')
+    const mapping = known && Object.hasOwn(mappings, vendortype) ? mappings[vendortype] : undefined
+    const loan = idAt(body, 'data', 'loanRequestHashid')
+    const vendortime = textAt(body, 'timestamp')
+    const content = contentHash(request)
+    return {
+      drafts: [
+        {
+          type: mapping?.type ?? typeName('banclo', vendortype),
+          vendortype,
+          vendorid: idAt(body, 'id'),
+          vendortime,
+          time: rfc3339(vendortime, options.timezone),
+          subject: loan === undefined ? undefined : `loan/${loan}`,
+          environment: textAt(body, 'source', 'environment') ?? options.environment,
+          dedupe: dedupeKey(body, content),
+          soft: softKey(body, vendortype),
+          content,
+          data: { ...common(body, loan), ...(mapping?.data ?? loanData)(body, options) },
+        } satisfies Draft,
+      ],
+    }
+  },
+  sampleTypes: [
+    'loan_request.created',
+    'loan_request.status_changed',
+    'bid.accepted',
+    'task.completed',
+    'message.received',
+  ],
+  sample(type, { now, uuid }) {
+    const loan = sampleHashid(uuid())
+    const [entityType, metadata] = sampleMetadata(type, new Date(now).toISOString())
+    const body = {
+      id: `evt_${uuid()}`,
+      timestamp: new Date(now).toISOString(),
+      eventType: type,
+      version: '1.0',
+      source: { system: 'banclo-offline', instanceId: 'your-instance-id', environment: 'sandbox' },
+      data: {
+        loanRequestHashid: loan,
+        entityHashid: entityType === 'LoanRequest' ? loan : sampleHashid(uuid()),
+        entityType,
+        metadata,
+      },
+    }
+    return {
+      method: 'POST',
+      rest: '',
+      query: '',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify(body),
+    }
+  },
+  setup: url => [
+    'In the Business Continuity Suite: Settings → Webhooks → Add Webhook.',
+    `Endpoint URL: ${url}`,
+    'Type: HTTP. Events: all of them. Status: Active.',
+    'Authentication: the shared secret, where the suite asks for one.',
+  ],
+}
+
+interface Mapping {
+  type: string
+  data(body: Json, options: SourceOptions): Partial<EventData> & { refs?: Refs }
+}
+
+const metadata = (body: Json, name: string): [Json, ...string[]] => [body, 'data', 'metadata', name]
+
+const loanData: Mapping['data'] = (body, options) => {
+  const current = textAt(...metadata(body, 'newStatus')) ?? textAt(...metadata(body, 'status'))
+  return compact({
+    status: current === undefined ? undefined : status(current, textAt(...metadata(body, 'previousStatus'))),
+    amount: amount(body, 'principalAmount', options),
+  })
+}
+
+const mappings: Readonly<Record<string, Mapping>> = {
+  'loan_request.created': { type: 'loan.created', data: loanData },
+  'loan_request.status_changed': { type: 'loan.status_changed', data: loanData },
+  'bid.accepted': {
+    type: 'bid.accepted',
+    data: (body, options) =>
+      compact({
+        amount: amount(body, 'principalAmount', options),
+        totalAmount: amount(body, 'totalPrincipalAmount', options),
+        bank: compactOrNothing({
+          name: textAt(...metadata(body, 'bankName')),
+          acronym: textAt(...metadata(body, 'bankAcronym')),
+        }),
+        facilitiesCount: integerAt(...metadata(body, 'facilitiesCount')),
+        acceptedAt: textAt(...metadata(body, 'acceptedOn')),
+      }),
+  },
+  'task.completed': {
+    type: 'task.completed',
+    data: body => {
+      const previous = textAt(...metadata(body, 'previousStatus'))
+      return compact({
+        name: textAt(...metadata(body, 'taskName')),
+        slug: textAt(...metadata(body, 'taskSlug')),
+        assignee: compactOrNothing({
+          id: idAt(...metadata(body, 'assigneeHashid')),
+          name: textAt(...metadata(body, 'assigneeName')),
+        }),
+        previousStatus: previous === undefined ? undefined : snakeCase(previous),
+        dueAt: textAt(...metadata(body, 'dueDate')),
+        completedAt: textAt(...metadata(body, 'completedAt')),
+        isNewTask: booleanAt(...metadata(body, 'isNewTask')),
+      })
+    },
+  },
+  'message.received': {
+    type: 'message.received',
+    data: body => {
+      const kind = textAt(...metadata(body, 'authorType'))
+      return compact({
+        actor: compact({
+          kind: kind === undefined ? 'unknown' : snakeCase(kind),
+          name: textAt(...metadata(body, 'authorName')),
+          email: textAt(...metadata(body, 'authorEmail')),
+        }),
+        attachmentsCount: integerAt(...metadata(body, 'attachmentCount')),
+      })
+    },
+  },
+}
+
+/** What the kinds of entity are called as refs. */
+const entityRefs: Readonly<Record<string, string | undefined>> = { LoanRequest: 'loan', LoanBid: 'bid' }
+
+function common(body: Json, loan: string | undefined): EventData {
+  const entityType = textAt(body, 'data', 'entityType')
+  const entity = idAt(body, 'data', 'entityHashid')
+  const kind = entityType === undefined ? undefined : (entityRefs[entityType] ?? snakeCase(entityType))
+  return compact({
+    refs: compact({
+      ...(kind === undefined || kind === '' ? {} : { [kind]: entity }),
+      loan,
+      application: idAt(...metadata(body, 'applicationId')),
+      bank: idAt(...metadata(body, 'bankHashid')),
+      channel: idAt(...metadata(body, 'channelHashid')),
+    }),
+    system: textAt(body, 'source', 'system'),
+    instance: textAt(body, 'source', 'instanceId'),
+    entityType,
+    syncVersion: integerAt(...metadata(body, 'syncVersion')),
+  })
+}
+
+/** Phases of Banclo's loan request statuses; the page names these. */
+const phaseOf: Readonly<Record<string, Phase | undefined>> = {
+  pre_bid: 'applied',
+  pending: 'in_review',
+  in_review: 'in_review',
+  bid: 'offered',
+  approved: 'approved',
+  completed: 'closed',
+  rejected: 'declined',
+  declined: 'declined',
+  withdrawn: 'withdrawn',
+  cancelled: 'cancelled',
+  canceled: 'cancelled',
+}
+
+function status(raw: string, previous: string | undefined): Status {
+  const current = snakeCase(raw)
+  return compact({
+    current,
+    previous: previous === undefined ? undefined : snakeCase(previous),
+    phase: (Object.hasOwn(phaseOf, current) && phaseOf[current]) || 'other',
+    raw,
+  })
+}
+
+function amount(body: Json, name: string, options: SourceOptions): Amount | undefined {
+  return amountOf(decimalAt(...metadata(body, name)), textAt(...metadata(body, 'currency')) ?? options.currency)
+}
+
+/** The page: an event is synced to every offline instance, so an id is unique within its instance only. */
+function dedupeKey(body: Json, content: string): string[] {
+  const [instance, id] = [textAt(body, 'source', 'instanceId'), textAt(body, 'id')]
+  return instance === undefined || id === undefined ? ['content', content] : [instance, id]
+}
+
+/** Two instances tell of one change under two ids. */
+function softKey(body: Json, eventType: string): string[] | undefined {
+  const entity = textAt(body, 'data', 'entityHashid')
+  const version =
+    textAt(...metadata(body, 'syncVersion')) ??
+    textAt(...metadata(body, 'completedAt')) ??
+    textAt(...metadata(body, 'acceptedOn'))
+  return entity === undefined || version === undefined ? undefined : [eventType, entity, version]
+}
+
+/** The content of an event is its text without `security`: a retry that is signed anew is no conflict. */
+function contentHash(request: InboundRequest): string {
+  const body = bodyOf(request)
+  if (body === undefined || body.members.find('security').length === 0) return request.sha256
+  const digest = createHash('sha256')
+  for (const piece of withoutSecurity(body)) digest.update(piece)
+  return digest.digest('hex')
+}
+
+function sampleHashid(uuid: string): string {
+  return uuid.replaceAll('-', '').slice(0, 6).toUpperCase()
+}
+
+function sampleMetadata(type: string, now: string): [entityType: string, metadata: object] {
+  const loan = { applicationId: 'APP-2024-001', bankHashid: 'B1A2C3', principalAmount: 250000, currency: 'EUR' }
+  switch (type) {
+    case 'loan_request.status_changed':
+      return ['LoanRequest', { ...loan, previousStatus: 'PRE_BID', newStatus: 'BID', syncVersion: 2 }]
+    case 'bid.accepted':
+      return [
+        'LoanBid',
+        {
+          bankName: 'Example Bank',
+          bankAcronym: 'EXB',
+          principalAmount: 240000,
+          totalPrincipalAmount: 240000,
+          acceptedOn: now,
+          facilitiesCount: 1,
+        },
+      ]
+    case 'task.completed':
+      return [
+        'Task',
+        {
+          taskName: 'Employment Verification',
+          taskSlug: 'employment_verification',
+          assigneeHashid: 'U9X4Y7',
+          assigneeName: 'John Smith',
+          completedAt: now,
+          dueDate: now,
+          previousStatus: 'IN_PROGRESS',
+          isNewTask: false,
+        },
+      ]
+    case 'message.received':
+      return [
+        'Message',
+        {
+          channelHashid: 'C6H2V8',
+          authorType: 'CLIENT',
+          authorName: 'Jane Doe',
+          authorEmail: 'jane.doe@example.com',
+          hasAttachments: true,
+          attachmentCount: 2,
+        },
+      ]
+    default:
+      return ['LoanRequest', { ...loan, status: 'PRE_BID', created: true, syncVersion: 1 }]
+  }
+}

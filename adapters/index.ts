@@ -1,0 +1,2 @@
+// The registry: every vendor that Postern knows, one line each. A test fails when a folder here is missing from it.
+export { banclo } from './banclo/index.ts'

@@ -1,0 +1,42 @@
+// HTTP Basic (RFC 7617): the password may hold colons, the scheme's case does not matter.
+import { assertSecret, type SecretLike, secretUses, secretValues } from '../config/secret.ts'
+import { type Check, passed, refused } from './check.ts'
+import { equalsAnySecret, equalSecret } from './equal.ts'
+
+const challenge = 'Basic realm="postern", charset="UTF-8"'
+
+/** Verifies a user name and a password. */
+export function basic({ username, password }: { username: string; password: SecretLike }): Check {
+  if (typeof username !== 'string' || username.includes(':')) {
+    throw new TypeError('basic: expected `username`, a text without ":"')
+  }
+  assertSecret(password, 'basic.password')
+  return {
+    kind: 'basic',
+    reads: { headers: ['authorization'], pathToken: false, query: [] },
+    needsBody: false,
+    secrets: secretUses(password, 'text'),
+    verify(request) {
+      const header = request.header('authorization')
+      if (header === undefined || header.trim() === '') {
+        return refused('unauthenticated', 'no Authorization header', { challenge, missing: true })
+      }
+      const encoded = /^basic +([A-Za-z0-9+/_-]+={0,2})\s*$/i.exec(header)?.[1]
+      if (encoded === undefined) return refused('unauthenticated', 'Authorization is not Basic', { challenge })
+      const credentials = Buffer.from(encoded, 'base64').toString('utf8')
+      const colon = credentials.indexOf(':')
+      if (colon < 0) return refused('unauthenticated', 'Basic credentials without ":"', { challenge })
+      const nameFits = equalSecret(credentials.slice(0, colon), username)
+      const passwordFits = equalsAnySecret(credentials.slice(colon + 1), secretValues(password))
+      return nameFits && passwordFits
+        ? passed('basic')
+        : refused('unauthenticated', 'wrong user name or password', { challenge })
+    },
+    sign(sample) {
+      const value = secretValues(password)[0]
+      if (value === undefined) return undefined
+      const authorization = `Basic ${Buffer.from(`${username}:${value}`).toString('base64')}`
+      return { ...sample, headers: { ...sample.headers, Authorization: authorization } }
+    },
+  }
+}

@@ -1,0 +1,44 @@
+// The client's address among networks. It is as good as the network between: alone it is warned of at start.
+import ipaddr from 'ipaddr.js'
+import { type Check, passed, readsNothing, refused } from './check.ts'
+
+export type Network = [ipaddr.IPv4 | ipaddr.IPv6, number]
+
+/** `10.0.0.0/8`, `2001:db8::/32`, or one address. Throws TypeError that names the text. */
+export function parseNetwork(text: string): Network {
+  try {
+    if (text.includes('/')) return ipaddr.parseCIDR(text)
+    const address = ipaddr.process(text)
+    return [address, address.kind() === 'ipv4' ? 32 : 128]
+  } catch {
+    throw new TypeError(`expected an address or network such as 10.0.0.0/8, got ${JSON.stringify(text)}`)
+  }
+}
+
+/** Whether an address lies in one of the networks; an IPv4 address written as IPv6 (`::ffff:10.0.0.1`) is IPv4. */
+export function inNetworks(address: string, networks: readonly Network[]): boolean {
+  if (!ipaddr.isValid(address)) return false
+  const parsed = ipaddr.process(address)
+  return networks.some(([network, bits]) => network.kind() === parsed.kind() && parsed.match(network, bits))
+}
+
+/** Verifies that the client's address is in one of the networks. Refused with 403. */
+export function ipAllowlist(cidrs: readonly string[]): Check {
+  if (!Array.isArray(cidrs) || cidrs.length === 0) {
+    throw new TypeError('ipAllowlist: expected at least one address or network')
+  }
+  const networks = cidrs.map(parseNetwork)
+  return {
+    kind: 'ip-allowlist',
+    weak: true,
+    reads: readsNothing,
+    needsBody: false,
+    secrets: [],
+    verify(request) {
+      return inNetworks(request.address, networks)
+        ? passed('ip-allowlist')
+        : refused('forbidden', `address ${request.address} is not on the allowlist`)
+    },
+    sign: sample => sample,
+  }
+}

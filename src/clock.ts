@@ -1,0 +1,21 @@
+// Time and chance, passed in by argument so that every test can hold them still.
+// Nothing else in the project calls Date.now() or randomBytes() for something that is stored.
+import { randomBytes } from 'node:crypto'
+
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number
+}
+
+export interface Chance {
+  /** `length` unpredictable bytes. */
+  bytes(length: number): Buffer
+}
+
+export const systemClock: Clock = { now: () => Date.now() }
+export const systemChance: Chance = { bytes: length => randomBytes(length) }
+
+/** The time as an RFC 3339 text in UTC with milliseconds: `2024-01-15T15:45:00.812Z`. */
+export function isoTime(milliseconds: number): string {
+  return new Date(milliseconds).toISOString()
+}

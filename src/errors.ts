@@ -1,0 +1,56 @@
+// The error codes of the whole program and their HTTP statuses, and nothing else.
+// Expected outcomes (a check that fails, an event that is not understood) are values, not errors.
+
+/** Code → HTTP status. A code is part of the API: it never changes its meaning. */
+export const errorStatus = {
+  bad_request: 400,
+  bad_cursor: 400,
+  bad_filter: 400,
+  unreadable_body: 400,
+  unauthenticated: 401,
+  forbidden: 403,
+  not_found: 404,
+  method_not_allowed: 405,
+  request_timeout: 408,
+  body_too_large: 413,
+  uri_too_long: 414,
+  unavailable: 503,
+  store_full: 503,
+  store_busy: 503,
+  store_failed: 503,
+  identity_provider_unavailable: 503,
+  config_invalid: 500,
+  internal: 500,
+} as const
+
+export type ErrorCode = keyof typeof errorStatus
+
+/** What a program may do about it: `parameter` or `pointer` names the culprit, `detail` says what to do. */
+export interface ErrorDetail {
+  parameter?: string
+  pointer?: string
+  detail: string
+}
+
+export class AppError extends Error {
+  readonly code: ErrorCode
+  /** Whether the same request may succeed later without a change. */
+  readonly retryable: boolean
+  readonly errors: readonly ErrorDetail[]
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { retryable?: boolean; cause?: unknown; errors?: readonly ErrorDetail[] } = {},
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.name = 'AppError'
+    this.code = code
+    this.retryable = options.retryable ?? errorStatus[code] === 503
+    this.errors = options.errors ?? []
+  }
+
+  get status(): number {
+    return errorStatus[this.code]
+  }
+}

@@ -1,0 +1,217 @@
+// Strict JSON (RFC 8259) that keeps every number as the text it was, and knows where each member lies in the text.
+// JSON.parse turns 9007199254740993.10 into another number; and its reviver, which could see the digits, takes four
+// times as long as this does. It must accept and refuse exactly what JSON.parse does, but for nesting past the limit.
+
+/** A number as it stood in the text: `1.0E7`, `8500.0`. */
+export class JsonNumber {
+  readonly text: string
+  constructor(text: string) {
+    this.text = text
+  }
+}
+
+export type Json = null | boolean | string | JsonNumber | Json[] | JsonObject
+export interface JsonObject {
+  [key: string]: Json
+}
+
+/** Where something lies in the text: `[start, end)`. */
+export interface Span {
+  start: number
+  end: number
+}
+
+/** What `onMember` is told of each object member: `key` to `value`, and where they lie. */
+export interface MemberSpan {
+  path: readonly string[]
+  key: Span
+  value: Span
+}
+
+export class JsonSyntaxError extends Error {
+  readonly offset: number
+  constructor(problem: string, offset: number) {
+    super(`${problem} at offset ${offset}`)
+    this.name = 'JsonSyntaxError'
+    this.offset = offset
+  }
+}
+
+/** Deeper than this is refused: no vendor nests so deep, and recursion must not meet the end of the stack. */
+export const jsonDepthMax = 512
+
+/** Parses `text`. Throws JsonSyntaxError. Of duplicate keys the last one counts, as with JSON.parse. */
+export function parseJson(text: string): Json {
+  return new Parser(text).document()
+}
+
+/**
+ * Parses `text` and reports the members of the objects at most `depth` levels down, duplicates included, in order.
+ * Array elements have their index as their path segment and are reported too.
+ */
+export function parseWithSpans(text: string, depth: number, onMember: (member: MemberSpan) => void): Json {
+  return new Parser(text, depth, onMember).document()
+}
+
+const QUOTE = 34
+const BACKSLASH = 92
+const numberPattern = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
+
+class Parser {
+  readonly #text: string
+  readonly #spanDepth: number
+  readonly #onMember: ((member: MemberSpan) => void) | undefined
+  readonly #path: string[] = []
+  #at = 0
+
+  constructor(text: string, spanDepth = 0, onMember?: (member: MemberSpan) => void) {
+    this.#text = text
+    this.#spanDepth = spanDepth
+    this.#onMember = onMember
+  }
+
+  document(): Json {
+    const value = this.#value(0)
+    this.#space()
+    if (this.#at < this.#text.length) throw new JsonSyntaxError('text after the end of the JSON value', this.#at)
+    return value
+  }
+
+  #value(depth: number): Json {
+    this.#space()
+    switch (this.#text.charCodeAt(this.#at)) {
+      case 123:
+        return this.#object(depth + 1)
+      case 91:
+        return this.#array(depth + 1)
+      case QUOTE:
+        return this.#string()
+      case 116:
+        return this.#word('true', true)
+      case 102:
+        return this.#word('false', false)
+      case 110:
+        return this.#word('null', null)
+      default:
+        return this.#number()
+    }
+  }
+
+  #object(depth: number): JsonObject {
+    if (depth > jsonDepthMax) throw new JsonSyntaxError(`nested deeper than ${jsonDepthMax} levels`, this.#at)
+    const object: JsonObject = {}
+    this.#at++
+    this.#space()
+    if (this.#text.charCodeAt(this.#at) === 125) {
+      this.#at++
+      return object
+    }
+    for (;;) {
+      this.#space()
+      const keyStart = this.#at
+      if (this.#text.charCodeAt(keyStart) !== QUOTE) throw new JsonSyntaxError('expected a member name', keyStart)
+      const name = this.#string()
+      const keyEnd = this.#at
+      this.#space()
+      if (this.#text.charCodeAt(this.#at) !== 58) throw new JsonSyntaxError('expected ":"', this.#at)
+      this.#at++
+      const value = this.#child(name, { start: keyStart, end: keyEnd }, depth)
+      // A plain assignment to __proto__ would set the prototype instead of a member.
+      if (name === '__proto__') {
+        Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true })
+      } else object[name] = value
+      this.#space()
+      const after = this.#text.charCodeAt(this.#at)
+      if (after !== 44 && after !== 125) throw new JsonSyntaxError('expected "," or "}"', this.#at)
+      this.#at++
+      if (after === 125) return object
+    }
+  }
+
+  #array(depth: number): Json[] {
+    if (depth > jsonDepthMax) throw new JsonSyntaxError(`nested deeper than ${jsonDepthMax} levels`, this.#at)
+    const array: Json[] = []
+    this.#at++
+    this.#space()
+    if (this.#text.charCodeAt(this.#at) === 93) {
+      this.#at++
+      return array
+    }
+    for (;;) {
+      array.push(this.#child(String(array.length), { start: this.#at, end: this.#at }, depth))
+      this.#space()
+      const after = this.#text.charCodeAt(this.#at)
+      if (after !== 44 && after !== 93) throw new JsonSyntaxError('expected "," or "]"', this.#at)
+      this.#at++
+      if (after === 93) return array
+    }
+  }
+
+  #child(name: string, key: Span, depth: number): Json {
+    if (this.#onMember === undefined || depth > this.#spanDepth) return this.#value(depth)
+    this.#space()
+    const start = this.#at
+    this.#path.push(name)
+    const value = this.#value(depth)
+    this.#onMember({ path: this.#path.slice(), key, value: { start, end: this.#at } })
+    this.#path.pop()
+    return value
+  }
+
+  #string(): string {
+    const text = this.#text
+    const start = this.#at + 1
+    for (let at = start; at < text.length; at++) {
+      const code = text.charCodeAt(at)
+      if (code === QUOTE) {
+        this.#at = at + 1
+        return text.slice(start, at)
+      }
+      if (code === BACKSLASH) return this.#escapedString(start, at)
+      if (code < 32) throw new JsonSyntaxError('control character in a string', at)
+    }
+    throw new JsonSyntaxError('string without an end', start - 1)
+  }
+
+  /** A string with an escape in it is found here and read by JSON.parse, which knows every escape. */
+  #escapedString(start: number, firstEscape: number): string {
+    const text = this.#text
+    for (let at = firstEscape; at < text.length; at++) {
+      const code = text.charCodeAt(at)
+      if (code === BACKSLASH) at++
+      else if (code === QUOTE) {
+        this.#at = at + 1
+        try {
+          return JSON.parse(text.slice(start - 1, at + 1))
+        } catch {
+          throw new JsonSyntaxError('bad escape or control character in a string', start - 1)
+        }
+      }
+    }
+    throw new JsonSyntaxError('string without an end', start - 1)
+  }
+
+  #number(): JsonNumber {
+    numberPattern.lastIndex = this.#at
+    const match = numberPattern.exec(this.#text)
+    if (match === null) {
+      throw new JsonSyntaxError(this.#at >= this.#text.length ? 'unexpected end' : 'unexpected character', this.#at)
+    }
+    this.#at = numberPattern.lastIndex
+    return new JsonNumber(match[0])
+  }
+
+  #word<Value>(word: string, value: Value): Value {
+    if (!this.#text.startsWith(word, this.#at)) throw new JsonSyntaxError('unexpected character', this.#at)
+    this.#at += word.length
+    return value
+  }
+
+  #space(): void {
+    for (;;) {
+      const code = this.#text.charCodeAt(this.#at)
+      if (code !== 32 && code !== 10 && code !== 13 && code !== 9) return
+      this.#at++
+    }
+  }
+}

@@ -1,0 +1,27 @@
+// Names made from what vendors say: type names, and their words in snake_case.
+
+/** A vendor's word in snake_case: `PRE_BID` → `pre_bid`, `NotFullyFunded` → `not_fully_funded`, `In review` → `in_review`. */
+export function snakeCase(word: string): string {
+  return word
+    .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
+    .replace(/([A-Z]+)([A-Z][a-z])/g, '$1_$2')
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '_')
+    .replace(/^_+|_+$/g, '')
+}
+
+/** Longer than this, a type name helps nobody; the vendor's own stays in `vendortype`. */
+const segmentLengthMax = 80
+
+/**
+ * A canonical type name from a vendor's: segments are split at dots and made `[a-z0-9_]+`.
+ * `typeName('receeve', 'promiseToPay.created')` is `receeve.promise_to_pay.created`.
+ */
+export function typeName(prefix: string, vendorType: string): string {
+  const segments = vendorType
+    .split('.')
+    .map(segment => snakeCase(segment).slice(0, segmentLengthMax))
+    .filter(segment => segment !== '')
+    .slice(0, 6)
+  return [prefix, ...(segments.length === 0 ? ['unknown'] : segments)].join('.')
+}

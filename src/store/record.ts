@@ -1,0 +1,77 @@
+// What is stored of an event, and the event made of it again. The envelope is not stored as JSON: what can be derived
+// from the row is derived, and the vendor's bytes stand beside it once.
+import { type Envelope, type EventData, isCatalogueType, schemaUrn } from '../event.ts'
+import { isoTime } from '../clock.ts'
+import { encodeId } from '../ids.ts'
+
+export interface EventRecord {
+  /** 16 bytes, derived from the source and the dedupe key. */
+  id: Buffer
+  source: string
+  vendor: string
+  type: string
+  vendortype: string
+  environment: string | null
+  namespace: string
+  subject: string | null
+  vendorid: string | null
+  vendortime: string | null
+  /** RFC 3339; null where it is `vendortime` to the letter, or without one the receipt's. */
+  time: string | null
+  /** Milliseconds since the epoch. */
+  received: number
+  /** `data` as JSON text. */
+  data: string
+  /** 16 bytes of the content's SHA-256: other content under the same id is a conflict. */
+  content: Buffer
+  /** 16 bytes derived from the soft key. */
+  soft: Buffer | null
+  /** What the event can be found by: `loan:K0Z1Q`, the subject among them. */
+  refs: readonly string[]
+}
+
+/** A record with its place in the log. */
+export interface StoredEvent extends Omit<EventRecord, 'content' | 'soft' | 'refs'> {
+  sequence: number
+  /** The id of the earlier event with the same soft key. */
+  sameas: Buffer | null
+}
+
+/** 16 digits, so that texts sort as numbers do. */
+export function sequenceText(sequence: number): string {
+  return String(sequence).padStart(16, '0')
+}
+
+export function eventId(id: Uint8Array): string {
+  return `evt_${encodeId(id)}`
+}
+
+/** Whether an event's data always carries the vendor's own content: its type is in no catalogue. */
+export function carriesOriginal(type: string): boolean {
+  return !isCatalogueType(type)
+}
+
+/** The CloudEvent. `data.original` is not in it: see `eventJson`. */
+export function toEvent(stored: StoredEvent): Envelope {
+  const receivedtime = isoTime(stored.received)
+  const dataschema = schemaUrn(stored.type)
+  return {
+    specversion: '1.0',
+    id: eventId(stored.id),
+    source: `/sources/${stored.source}`,
+    type: stored.type,
+    ...(stored.subject === null ? {} : { subject: stored.subject }),
+    time: stored.time ?? stored.vendortime ?? receivedtime,
+    datacontenttype: 'application/json',
+    ...(dataschema === undefined ? {} : { dataschema }),
+    vendor: stored.vendor,
+    vendortype: stored.vendortype,
+    ...(stored.vendorid === null ? {} : { vendorid: stored.vendorid }),
+    ...(stored.vendortime === null ? {} : { vendortime: stored.vendortime }),
+    ...(stored.environment === null ? {} : { environment: stored.environment }),
+    receivedtime,
+    sequence: sequenceText(stored.sequence),
+    ...(stored.sameas === null ? {} : { sameas: eventId(stored.sameas) }),
+    data: JSON.parse(stored.data) as EventData,
+  }
+}
