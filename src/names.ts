@@ -25,3 +25,8 @@ export function typeName(prefix: string, vendorType: string): string {
     .slice(0, 6)
   return [prefix, ...(segments.length === 0 ? ['unknown'] : segments)].join('.')
 }
+
+/** A GUID in lower case, as it is one identifier in either; any other text as it is. */
+export function lowerGuid(text: string): string {
+  return /^[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}$/i.test(text) ? text.toLowerCase() : text
+}
