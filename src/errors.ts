@@ -17,6 +17,7 @@ export const errorStatus = {
   unavailable: 503,
   store_full: 503,
   store_busy: 503,
+  store_readonly: 503,
   store_failed: 503,
   identity_provider_unavailable: 503,
   config_invalid: 500,

@@ -1,7 +1,8 @@
 // HTTP Basic (RFC 7617): the password may hold colons, the scheme's case does not matter.
 import { assertSecret, type SecretLike, secretUses, secretValues } from '../config/secret.ts'
+import { decodeBase64 } from './base64.ts'
 import { type Check, passed, refused } from './check.ts'
-import { equalsAnySecret, equalSecret } from './equal.ts'
+import { equalSecret, equalsAnySecret } from './equal.ts'
 
 const challenge = 'Basic realm="postern", charset="UTF-8"'
 
@@ -21,13 +22,14 @@ export function basic({ username, password }: { username: string; password: Secr
       if (header === undefined || header.trim() === '') {
         return refused('unauthenticated', 'no Authorization header', { challenge, missing: true })
       }
-      const encoded = /^basic +([A-Za-z0-9+/_-]+={0,2})\s*$/i.exec(header)?.[1]
-      if (encoded === undefined) return refused('unauthenticated', 'Authorization is not Basic', { challenge })
-      const credentials = Buffer.from(encoded, 'base64').toString('utf8')
-      const colon = credentials.indexOf(':')
+      const encoded = /^basic +(\S+)\s*$/i.exec(header)?.[1]
+      // Never decoded to text: what is no UTF-8 would become U+FFFD, and many passwords one.
+      const credentials = encoded === undefined ? undefined : decodeBase64(encoded)
+      if (credentials === undefined) return refused('unauthenticated', 'Authorization is not Basic', { challenge })
+      const colon = credentials.indexOf(0x3a)
       if (colon < 0) return refused('unauthenticated', 'Basic credentials without ":"', { challenge })
-      const nameFits = equalSecret(credentials.slice(0, colon), username)
-      const passwordFits = equalsAnySecret(credentials.slice(colon + 1), secretValues(password))
+      const nameFits = equalSecret(credentials.subarray(0, colon), username)
+      const passwordFits = equalsAnySecret(credentials.subarray(colon + 1), secretValues(password))
       return nameFits && passwordFits
         ? passed('basic')
         : refused('unauthenticated', 'wrong user name or password', { challenge })

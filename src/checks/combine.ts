@@ -41,7 +41,8 @@ export async function verifyEarly(check: Check<string>, request: InboundRequest)
 function combined<Vendor extends string>(kind: string, every: boolean, checks: Check<Vendor>[]): Check<Vendor> {
   if (checks.length === 0) throw new TypeError(`${kind}: expected at least one check`)
   for (const check of checks) {
-    if ((check as { kind: string }).kind === 'unverified') throw new TypeError(`${kind}: unverified() cannot be a part`)
+    if ((check as { kind?: string } | undefined)?.kind === 'unverified')
+      throw new TypeError(`${kind}: unverified() cannot be a part`)
     if (typeof check?.verify !== 'function') throw new TypeError(`${kind}: expected checks, got ${String(check)}`)
   }
   const vendor = checks.find(check => check.forVendor !== undefined)?.forVendor
@@ -86,12 +87,30 @@ function combined<Vendor extends string>(kind: string, every: boolean, checks: C
 function worse(first: Verdict | undefined, second: Verdict): Verdict {
   if (first === undefined || first.ok || second.ok) return second
   const weight = (verdict: typeof first) =>
-    verdict.refusal === 'unavailable' ? 3 : verdict.challenge !== undefined ? 2 : verdict.refusal === 'not_found' ? 0 : 1
+    verdict.refusal === 'unavailable'
+      ? 3
+      : verdict.challenge !== undefined
+        ? 2
+        : verdict.refusal === 'not_found'
+          ? 0
+          : 1
   const chosen = weight(second) > weight(first) ? second : first
   // A knock without credentials is only that if no part was shown any.
   const missing = first.missing === true && second.missing === true
-  const { missing: _, ...rest } = chosen
-  return { ...rest, reason: `${first.reason}; ${second.reason}`, ...(missing ? { missing } : {}) }
+  const { missing: _, challenge: __, ...rest } = chosen
+  const challenge = challenges(first.challenge, second.challenge)
+  return {
+    ...rest,
+    reason: `${first.reason}; ${second.reason}`,
+    ...(challenge === undefined ? {} : { challenge }),
+    ...(missing ? { missing } : {}),
+  }
+}
+
+/** Every scheme that would do (RFC 9110, 11.6.1): a client waits for the one it knows. */
+function challenges(first: string | undefined, second: string | undefined): string | undefined {
+  if (first === undefined || second === undefined || first === second) return first ?? second
+  return `${first}, ${second}`
 }
 
 function unionOfReads(all: readonly Reads[]): Reads {

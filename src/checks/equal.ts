@@ -7,7 +7,7 @@ export function equalSecret(presented: string | Uint8Array, expected: string | U
 }
 
 /** Whether `presented` equals any of `expected`; every one is compared, so that time tells nothing. An empty text never does. */
-export function equalsAnySecret(presented: string, expected: readonly string[]): boolean {
+export function equalsAnySecret(presented: string | Uint8Array, expected: readonly string[]): boolean {
   let found = false
   for (const each of expected) if (equalSecret(presented, each) && each !== '') found = true
   return found

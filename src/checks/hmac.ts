@@ -2,14 +2,17 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { InboundRequest } from '../adapter.ts'
 import { assertSecret, type SecretLike, secretUses, secretValues } from '../config/secret.ts'
+import { decodeBase64 } from './base64.ts'
 import { type Check, passed, refused } from './check.ts'
+
+const algorithms = ['sha1', 'sha256', 'sha384', 'sha512'] as const
 
 export interface HmacOptions {
   /** The header that carries the signature. */
   header: string
   secret: SecretLike
   /** Default `sha256`. */
-  algorithm?: 'sha1' | 'sha256' | 'sha384' | 'sha512'
+  algorithm?: (typeof algorithms)[number]
   /** Default `hex`. `base64` takes the URL-safe alphabet and missing padding too. */
   encoding?: 'hex' | 'base64'
   /** What stands before the signature: GitHub's is `sha256=`. Default none. */
@@ -29,6 +32,15 @@ export function hmac(options: HmacOptions): Check {
   const { secret, algorithm = 'sha256', encoding = 'hex', prefix = '', template = '{body}' } = options
   if (!options.header) throw new TypeError('hmac: expected `header`, the name of the header with the signature')
   assertSecret(secret, 'hmac.secret')
+  if (!algorithms.includes(algorithm)) {
+    throw new TypeError(`hmac: expected \`algorithm\` to be one of ${algorithms.join(', ')}, got ${algorithm}`)
+  }
+  if (encoding !== 'hex' && encoding !== 'base64') {
+    throw new TypeError(`hmac: expected \`encoding\` to be hex or base64, got ${encoding}`)
+  }
+  if (options.toleranceSeconds !== undefined && !(options.toleranceSeconds > 0)) {
+    throw new TypeError(`hmac: expected \`toleranceSeconds\` above 0, got ${options.toleranceSeconds}`)
+  }
   if (!template.includes('{body}')) throw new TypeError('hmac: `template` must contain {body}, or nothing is verified')
   const keys = options.signatures === undefined ? undefined : signatureKeys(options.signatures)
   const header = options.header.toLowerCase()
@@ -49,7 +61,11 @@ export function hmac(options: HmacOptions): Check {
 
   return {
     kind: 'hmac',
-    reads: { headers: [header, ...(timestampHeader === undefined ? [] : [timestampHeader])], pathToken: false, query: [] },
+    reads: {
+      headers: [header, ...(timestampHeader === undefined ? [] : [timestampHeader])],
+      pathToken: false,
+      query: [],
+    },
     needsBody: true,
     secrets: secretUses(secret, 'text'),
     verify(request) {
@@ -58,7 +74,8 @@ export function hmac(options: HmacOptions): Check {
         return refused('unauthenticated', `header ${header} is missing or empty`)
       }
       const seconds = timed ? presented.timestamp : ''
-      if (timed && !/^\d{1,12}$/.test(seconds)) return refused('unauthenticated', 'the timestamp is missing or no number')
+      if (timed && !/^\d{1,12}$/.test(seconds))
+        return refused('unauthenticated', 'the timestamp is missing or no number')
       const macs = secretValues(secret).map(key => digest(key, seconds, request.body))
       const matched = presented.signatures.some(text => {
         const signature = decodeSignature(text, prefix, encoding)
@@ -78,9 +95,10 @@ export function hmac(options: HmacOptions): Check {
       const signature = prefix + digest(key, seconds, Buffer.from(sample.body)).toString(encoding)
       const headers: Record<string, string> = { ...sample.headers }
       if (keys !== undefined) {
-        headers[options.header] = keys.timestamp === undefined
-          ? `${keys.signature}=${signature}`
-          : `${keys.timestamp}=${seconds},${keys.signature}=${signature}`
+        headers[options.header] =
+          keys.timestamp === undefined
+            ? `${keys.signature}=${signature}`
+            : `${keys.timestamp}=${seconds},${keys.signature}=${signature}`
       } else {
         headers[options.header] = signature
         if (options.timestampHeader !== undefined) headers[options.timestampHeader] = seconds
@@ -90,12 +108,15 @@ export function hmac(options: HmacOptions): Check {
   }
 }
 
-/** Bytes of a signature's text, or undefined where the text is not what a signer writes. */
+/**
+ * Bytes of a signature's text, or undefined where the text is not what a signer writes: hex in one case, or canonical
+ * base64, so that no other text passes for the same signature.
+ */
 export function decodeSignature(text: string, prefix: string, encoding: 'hex' | 'base64'): Buffer | undefined {
   if (!text.startsWith(prefix)) return undefined
   const encoded = text.slice(prefix.length).trim()
-  const pattern = encoding === 'hex' ? /^(?:[0-9a-fA-F]{2})+$/ : /^[A-Za-z0-9+/_-]+={0,2}$/
-  return pattern.test(encoded) ? Buffer.from(encoded, encoding) : undefined
+  if (encoding === 'base64') return decodeBase64(encoded)
+  return /^(?:(?:[0-9a-f]{2})+|(?:[0-9A-F]{2})+)$/.test(encoded) ? Buffer.from(encoded, 'hex') : undefined
 }
 
 /** Constant-time equality that a wrong length fails instead of throwing. */

@@ -6,20 +6,30 @@ export type Network = [ipaddr.IPv4 | ipaddr.IPv6, number]
 
 /** `10.0.0.0/8`, `2001:db8::/32`, or one address. Throws TypeError that names the text. */
 export function parseNetwork(text: string): Network {
-  try {
-    if (text.includes('/')) return ipaddr.parseCIDR(text)
-    const address = ipaddr.process(text)
-    return [address, address.kind() === 'ipv4' ? 32 : 128]
-  } catch {
-    throw new TypeError(`expected an address or network such as 10.0.0.0/8, got ${JSON.stringify(text)}`)
+  const [, base = '', bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? []
+  const address = parseAddress(base)
+  if (address !== undefined) {
+    const width = address.kind() === 'ipv4' ? 32 : 128
+    // `::ffff:10.0.0.0/104` is 10.0.0.0/8: the first 96 bits only say that it is IPv4.
+    const length = bits === undefined ? width : Number(bits) - (width === 32 && base.includes(':') ? 96 : 0)
+    if (length >= 0 && length <= width) return [address, length]
   }
+  throw new TypeError(`expected an address or network such as 10.0.0.0/8, got ${JSON.stringify(text)}`)
 }
 
 /** Whether an address lies in one of the networks; an IPv4 address written as IPv6 (`::ffff:10.0.0.1`) is IPv4. */
 export function inNetworks(address: string, networks: readonly Network[]): boolean {
-  if (!ipaddr.isValid(address)) return false
-  const parsed = ipaddr.process(address)
-  return networks.some(([network, bits]) => network.kind() === parsed.kind() && parsed.match(network, bits))
+  const parsed = parseAddress(address)
+  return (
+    parsed !== undefined &&
+    networks.some(([network, bits]) => network.kind() === parsed.kind() && parsed.match(network, bits))
+  )
+}
+
+/** Four decimal parts and no less: the library takes `10` for 0.0.0.10 and `010.0.0.1` for 8.0.0.1 too. */
+function parseAddress(text: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
+  const valid = text.includes(':') ? ipaddr.IPv6.isValid(text) : ipaddr.IPv4.isValidFourPartDecimal(text)
+  return valid ? ipaddr.process(text) : undefined
 }
 
 /** Verifies that the client's address is in one of the networks. Refused with 403. */

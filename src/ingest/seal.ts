@@ -2,7 +2,7 @@
 import type { Draft, InboundRequest } from '../adapter.ts'
 import { isoTime } from '../clock.ts'
 import { deriveId } from '../ids.ts'
-import type { EventRecord } from '../store/record.ts'
+import { type EventRecord, refKeys } from '../store/record.ts'
 
 /** What of a source goes into its events. */
 export interface SourceIdentity {
@@ -41,9 +41,9 @@ export function seal(draft: Draft, source: SourceIdentity, request: InboundReque
     time: time === (vendortime ?? isoTime(request.receivedAt)) ? null : time,
     received: request.receivedAt,
     data: JSON.stringify(draft.data),
-    content: Buffer.from(draft.content ?? request.sha256, 'hex').subarray(0, 16),
-    soft: draft.soft === undefined ? null : deriveId(source.identity, 'soft', ...draft.soft),
-    refs: searchKeys(draft.data.refs, subject),
+    content: Buffer.from(draft.content ?? request.sha256, 'hex').subarray(0, 8),
+    soft: draft.soft === undefined ? null : deriveId(source.identity, 'soft', ...draft.soft).readUIntBE(0, 6),
+    refs: refKeys(draft.data.refs, subject),
   }
 }
 
@@ -51,11 +51,4 @@ export function seal(draft: Draft, source: SourceIdentity, request: InboundReque
 function attribute(text: string | undefined): string | null {
   if (text === undefined || text === '') return null
   return text.slice(0, attributeLengthMax).toWellFormed().replace(/[\u0000-\u001f\u007f-\u009f]/g, '\ufffd')
-}
-
-function searchKeys(refs: Readonly<Record<string, string>>, subject: string | null): string[] {
-  const keys = new Set<string>()
-  for (const [kind, value] of Object.entries(refs)) keys.add(`${kind}:${value.slice(0, attributeLengthMax).toWellFormed()}`)
-  if (subject !== null) keys.add(subject.replace('/', ':'))
-  return [...keys]
 }

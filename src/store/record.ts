@@ -22,10 +22,10 @@ export interface EventRecord {
   received: number
   /** `data` as JSON text. */
   data: string
-  /** 16 bytes of the content's SHA-256: other content under the same id is a conflict. */
+  /** 8 bytes of the content's SHA-256: other content under the same id is a conflict. */
   content: Buffer
-  /** 16 bytes derived from the soft key. */
-  soft: Buffer | null
+  /** 48 bits derived from the soft key. */
+  soft: number | null
   /** What the event can be found by: `loan:K0Z1Q`, the subject among them. */
   refs: readonly string[]
 }
@@ -35,6 +35,16 @@ export interface StoredEvent extends Omit<EventRecord, 'content' | 'soft' | 'ref
   sequence: number
   /** The id of the earlier event with the same soft key. */
   sameas: Buffer | null
+}
+
+/** A ref longer than this is found by its beginning. */
+const refLengthMax = 1024
+
+/** What an event can be found by: its refs as `kind:id`, its subject among them. */
+export function refKeys(refs: Readonly<Record<string, string>>, subject: string | null): string[] {
+  const keys = Object.entries(refs).map(([kind, value]) => `${kind}:${value.slice(0, refLengthMax).toWellFormed()}`)
+  if (subject !== null && !keys.includes(subject.replace('/', ':'))) keys.push(subject.replace('/', ':'))
+  return keys
 }
 
 /** 16 digits, so that texts sort as numbers do. */

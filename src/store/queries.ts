@@ -1,0 +1,244 @@
+// Reading the inbox. Each query, and the index that it goes by:
+//   one event                      identities (id), events (sequence)
+//   by subject or refs             the engine's index of refs; what it finds is compared with the event's own
+//   by source, vendor, types       events_by_kind (kind, sequence), one walk a kind, merged
+//   by time, or nothing            events (sequence) within the bounds that `minutes` gives
+// A filter that no index carries is answered by walking the log in windows, each one short read transaction.
+import { type Kysely, type SelectQueryBuilder, sql } from 'kysely'
+import { matchesGlob, matchesType } from '../globs.ts'
+import { Entries } from './entries.ts'
+import { refKeys, type StoredEvent } from './record.ts'
+import type { EventFilter, EventPage, EventQuery, KeptRequest } from './store.ts'
+import type { KindsTable, Tables } from './tables.ts'
+
+/** Rows that one read transaction looks at, at the most. */
+const windowSize = 5_000
+/** Matching kinds up to here are walked by their index; past it most of the log matches anyway. */
+const kindsWalkedMax = 32
+/** Events that an index of refs names, read at once. */
+const candidatesAtOnce = 500
+/** How long a list may look for matches before it answers with what it has and where to go on. */
+const budgetMs = 2_000
+
+type Kind = Omit<KindsTable, 'id'> & { id: number }
+type Rows = SelectQueryBuilder<Tables, 'events', Row>
+type Row = Omit<StoredEvent, keyof Omit<KindsTable, 'id'>> & { kind: number; request: number | null }
+
+/** Where a list may look: sequences from `low` to `high`, both included. */
+interface Bounds {
+  low: number
+  high: number
+}
+
+/** Sequences of events that may have a ref, in order; fewer than `limit` when there are no more. */
+type FindRef = (
+  db: Kysely<Tables>,
+  walk: { ref: string; newest: boolean; low: number; high: number; limit: number },
+) => Promise<number[]>
+
+export class Queries extends Entries {
+  readonly #db: Kysely<Tables>
+  readonly #findRef: FindRef
+  #kinds = new Map<number, Kind>()
+
+  constructor(db: Kysely<Tables>, findRef: FindRef) {
+    super(db)
+    this.#db = db
+    this.#findRef = findRef
+  }
+
+  async list({ filter, order, from, limit }: EventQuery): Promise<EventPage> {
+    const { head } = await this.extent()
+    const bounds = await this.#bounds(filter, head)
+    const newest = order === 'newest'
+    if (from !== undefined) {
+      if (newest) bounds.high = Math.min(bounds.high, from - 1)
+      else bounds.low = Math.max(bounds.low, from + 1)
+    }
+    const looked = Math.max(head, from ?? 0)
+    const kinds = await this.#matchingKinds(filter)
+    if (kinds?.length === 0) return { events: [], next: null, position: looked }
+
+    const events: StoredEvent[] = []
+    const deadline = performance.now() + budgetMs
+    let at = newest ? bounds.high : bounds.low
+    const walk = this.#walk(filter, kinds, newest)
+    while (newest ? at >= bounds.low : at <= bounds.high) {
+      const window = await walk(at, bounds, limit - events.length)
+      for (const row of window.rows) events.push(await this.#stored(row))
+      at = window.next
+      if (events.length >= limit || performance.now() > deadline) break
+    }
+    const more = newest ? at >= bounds.low : at <= bounds.high
+    const last = newest ? at + 1 : at - 1
+    return { events, next: more ? last : null, position: more && !newest ? last : looked }
+  }
+
+  async event(id: Buffer): Promise<StoredEvent | undefined> {
+    const row = await this.#rows()
+      .innerJoin('identities', 'identities.sequence', 'events.sequence')
+      .where('identities.id', '=', id)
+      .executeTakeFirst()
+    return row === undefined ? undefined : this.#stored(row)
+  }
+
+  async requestOf(event: StoredEvent): Promise<KeptRequest | undefined> {
+    const row = await this.#db
+      .selectFrom('events')
+      .innerJoin('requests', join =>
+        join.on('requests.sequence', '=', sql<number>`coalesce(events.request, events.sequence)`),
+      )
+      .where('events.sequence', '=', event.sequence)
+      .selectAll('requests')
+      .select('events.received')
+      .executeTakeFirst()
+    return row === undefined ? undefined : this.keptRequest(row)
+  }
+
+  async extent(): Promise<{ head: number; oldest: number; epoch: string }> {
+    const row = await this.#db
+      .selectFrom('log')
+      .select(['head', 'epoch', ({ selectFrom }) => selectFrom('events').select('sequence').orderBy('sequence').limit(1).as('oldest')])
+      .executeTakeFirstOrThrow()
+    return { head: row.head, epoch: row.epoch, oldest: row.oldest ?? 0 }
+  }
+
+  /** The sequence below which nothing was received at or after `time` (milliseconds since the epoch). */
+  async firstSince(time: number): Promise<number> {
+    return (await this.#bounds({ receivedAfter: time }, Number.MAX_SAFE_INTEGER)).low
+  }
+
+  /** Rows of one window from `at`, and where the next one begins. */
+  #walk(filter: EventFilter, kinds: readonly number[] | undefined, newest: boolean) {
+    const refs = refsOf(filter)
+    const [ref] = refs
+    const residual = (query: Rows) => narrowed(query, filter)
+    const direction = newest ? 'desc' : 'asc'
+    const step = newest ? -1 : 1
+    const ended = (bounds: Bounds) => (newest ? bounds.low - 1 : bounds.high + 1)
+
+    if (ref !== undefined) {
+      return async (at: number, bounds: Bounds, wanted: number) => {
+        const range = newest ? { low: bounds.low, high: at } : { low: at, high: bounds.high }
+        const candidates = await this.#findRef(this.#db, { ref, newest, ...range, limit: candidatesAtOnce })
+        if (candidates.length === 0) return { rows: [], next: ended(bounds) }
+        let query = residual(this.#rows()).where('events.sequence', 'in', candidates)
+        if (kinds !== undefined) query = query.where('events.kind', 'in', kinds)
+        const all = await query.orderBy('events.sequence', direction).execute()
+        const rows = all.filter(row => hasRefs(row, refs)).slice(0, wanted)
+        if (rows.length === wanted) return { rows, next: rows.at(-1)!.sequence + step }
+        return { rows, next: candidates.length < candidatesAtOnce ? ended(bounds) : candidates.at(-1)! + step }
+      }
+    }
+    if (kinds !== undefined && kinds.length <= kindsWalkedMax) {
+      return async (at: number, bounds: Bounds, wanted: number) => {
+        // Each kind's next ones by its own index; what is furthest along of all of them is the answer.
+        const found = new Set<number>()
+        for (const kind of kinds) {
+          const sequences = await this.#db
+            .selectFrom('events')
+            .select('sequence')
+            .where('kind', '=', kind)
+            .where('sequence', newest ? '<=' : '>=', at)
+            .where('sequence', newest ? '>=' : '<=', newest ? bounds.low : bounds.high)
+            .orderBy('sequence', direction)
+            .limit(wanted)
+            .execute()
+          for (const { sequence } of sequences) found.add(sequence)
+        }
+        const chosen = [...found].sort((a, b) => (newest ? b - a : a - b)).slice(0, wanted)
+        if (chosen.length === 0) return { rows: [], next: ended(bounds) }
+        const query = residual(this.#rows()).where('events.sequence', 'in', chosen)
+        const rows = await query.orderBy('events.sequence', direction).execute()
+        return { rows, next: chosen.length < wanted ? ended(bounds) : chosen.at(-1)! + step }
+      }
+    }
+    return async (at: number, bounds: Bounds, wanted: number) => {
+      const low = newest ? Math.max(bounds.low, at - windowSize + 1) : at
+      const high = newest ? at : Math.min(bounds.high, at + windowSize - 1)
+      let query = residual(this.#rows()).where('events.sequence', '>=', low).where('events.sequence', '<=', high)
+      if (kinds !== undefined) query = query.where('events.kind', 'in', kinds)
+      const rows = await query.orderBy('events.sequence', direction).limit(wanted).execute()
+      const next = rows.length === wanted ? rows.at(-1)!.sequence + step : newest ? low - 1 : high + 1
+      return { rows, next }
+    }
+  }
+
+  #rows(): Rows {
+    return this.#db
+      .selectFrom('events')
+      .select([
+        'events.sequence',
+        'events.id',
+        'events.kind',
+        'events.request',
+        'events.received',
+        'events.subject',
+        'events.vendorid',
+        'events.vendortime',
+        'events.time',
+        'events.sameas',
+        'events.data',
+      ])
+  }
+
+  /** The sequences that may have been received in the filter's time, and those that exist. */
+  async #bounds({ receivedAfter, receivedBefore }: EventFilter, head: number): Promise<Bounds> {
+    if (receivedAfter === undefined && receivedBefore === undefined) return { low: (await this.extent()).oldest || 1, high: head }
+    let query = this.#db.selectFrom('minutes').select(({ fn }) => [fn.min('first').as('low'), fn.max('last').as('high')])
+    if (receivedAfter !== undefined) query = query.where('minute', '>=', Math.floor(receivedAfter / 60_000))
+    if (receivedBefore !== undefined) query = query.where('minute', '<=', Math.floor(receivedBefore / 60_000))
+    const row = await query.executeTakeFirst()
+    return row?.low == null ? { low: head + 1, high: head } : { low: Number(row.low), high: Number(row.high) }
+  }
+
+  /** The ids of the kinds that the filter's globs take; undefined where they take every one. */
+  async #matchingKinds({ source, vendor, type, vendorType }: EventFilter): Promise<number[] | undefined> {
+    if (source === undefined && vendor === undefined && type === undefined && vendorType === undefined) return undefined
+    await this.#readKinds()
+    const any = (globs: readonly string[] | undefined, text: string) =>
+      globs === undefined || globs.some(glob => matchesGlob(glob, text))
+    const matching = [...this.#kinds.values()].filter(
+      kind =>
+        any(source, kind.source) &&
+        any(vendor, kind.vendor) &&
+        (type === undefined || matchesType(type, kind.type)) &&
+        any(vendorType, kind.vendortype),
+    )
+    return matching.length === this.#kinds.size && matching.length > 0 ? undefined : matching.map(kind => kind.id)
+  }
+
+  async #readKinds(): Promise<void> {
+    const known = Math.max(0, ...this.#kinds.keys())
+    for (const kind of await this.#db.selectFrom('kinds').selectAll().where('id', '>', known).execute()) {
+      this.#kinds.set(kind.id, kind)
+    }
+  }
+
+  async #stored({ kind, request: _, ...row }: Row): Promise<StoredEvent> {
+    if (!this.#kinds.has(kind)) await this.#readKinds()
+    const { id: __, ...shared } = this.#kinds.get(kind)!
+    return { ...row, ...shared }
+  }
+}
+
+function narrowed(query: Rows, { subject, receivedAfter, receivedBefore }: EventFilter): Rows {
+  let rows = query
+  if (subject !== undefined) rows = rows.where('events.subject', '=', subject)
+  if (receivedAfter !== undefined) rows = rows.where('events.received', '>=', receivedAfter)
+  if (receivedBefore !== undefined) rows = rows.where('events.received', '<', receivedBefore)
+  return rows
+}
+
+/** Whether the event has every one of the refs, its subject counted among its own. */
+function hasRefs({ data, subject }: Row, wanted: readonly string[]): boolean {
+  const own = new Set(refKeys((JSON.parse(data) as { refs: Record<string, string> }).refs, subject))
+  return wanted.every(ref => own.has(ref))
+}
+
+/** The refs to go by, the subject's among them; the one that looks rarest first. */
+function refsOf({ subject, refs = [] }: EventFilter): string[] {
+  const all = subject === undefined ? [...refs] : [subject.replace('/', ':'), ...refs]
+  const common = (ref: string) => Number(/^(bank|office|partner|client|account):/.test(ref))
+  return all.sort((a, b) => common(a) - common(b))
+}

@@ -1,0 +1,111 @@
+// What the writer's thread is told and what it answers. Types, and the packing of bytes: a Buffer in a message would be
+// cloned with the whole slab that it lies in, so the bytes of a batch travel in one buffer that changes hands.
+import type { ErrorCode } from '../../errors.ts'
+
+/** An event's fields but for its bytes, which are `id` and `content`, in that order. */
+export interface EventFields {
+  source: string
+  vendor: string
+  type: string
+  vendortype: string
+  environment: string | null
+  namespace: string
+  subject: string | null
+  vendorid: string | null
+  vendortime: string | null
+  time: string | null
+  received: number
+  data: string
+  soft: number | null
+  refs: readonly string[]
+}
+
+/** A kept request but for its bytes, which are `body` and `sha256` (empty for none). */
+export interface RequestFields {
+  received: number
+  method: string | null
+  rest: string | null
+  query: string | null
+  headers: string
+  address: string
+  redacted: string | null
+}
+
+export interface QuarantineFields {
+  source: string
+  reason: string
+}
+
+export interface RejectionFields {
+  source: string
+  status: number
+  reason: string
+  truncated: boolean
+  countMax: number
+  bytesMax: number
+}
+
+/** `bytes` of every command: body, sha256, then what the command says. */
+export type Command =
+  | { op: 'append'; events: EventFields[]; request: RequestFields }
+  /** + id */
+  | { op: 'quarantine'; entry: QuarantineFields; request: RequestFields }
+  /** + id, sealed (empty for none) */
+  | { op: 'reject'; rejection: RejectionFields; request: RequestFields }
+  /** + the id of what is removed, then as append */
+  | { op: 'move'; from: 'quarantine' | 'rejections'; events: EventFields[]; request: RequestFields }
+  /** + the id of the rejection, the id of the quarantine entry */
+  | { op: 'requarantine'; entry: QuarantineFields; request: RequestFields }
+  /** + id */
+  | { op: 'discard' }
+  | { op: 'expire'; from: number; upTo: number; cutoffs: [source: string, cutoff: number][]; fallback: number }
+  | { op: 'forget'; after: Uint8Array; below: number }
+  | { op: 'sql'; sql: string; parameters: readonly unknown[] }
+
+export interface Outcome {
+  status: 'accepted' | 'duplicate'
+  sequence: number
+  conflict: boolean
+}
+
+export type Result = { ok: true; value: unknown } | { ok: false; code: ErrorCode; message: string; fatal: boolean }
+
+export interface BatchMessage {
+  commands: readonly Command[]
+  /** The lengths of each command's pieces. */
+  lengths: readonly (readonly number[])[]
+  bytes: ArrayBuffer
+}
+
+export interface Packed {
+  message: BatchMessage
+  transfer: ArrayBuffer[]
+}
+
+export function pack(batch: readonly { command: Command; pieces: readonly Uint8Array[] }[]): Packed {
+  let total = 0
+  for (const { pieces } of batch) for (const piece of pieces) total += piece.length
+  const bytes = new ArrayBuffer(total)
+  const target = new Uint8Array(bytes)
+  let at = 0
+  const lengths = batch.map(({ pieces }) =>
+    pieces.map(piece => {
+      target.set(piece, at)
+      at += piece.length
+      return piece.length
+    }),
+  )
+  return { message: { commands: batch.map(({ command }) => command), lengths, bytes }, transfer: [bytes] }
+}
+
+/** Each command with its pieces, as views of the one buffer. */
+export function unpack({ commands, lengths, bytes }: BatchMessage): { command: Command; pieces: Buffer[] }[] {
+  let at = 0
+  return commands.map((command, index) => ({
+    command,
+    pieces: (lengths[index] ?? []).map(length => {
+      at += length
+      return Buffer.from(bytes, at - length, length)
+    }),
+  }))
+}

@@ -1,0 +1,25 @@
+// Opening the database file, and the settings that the guarantees rest on.
+import Sqlite from 'better-sqlite3'
+
+/** How long a writer waits for another process's lock, in milliseconds: less than any vendor waits for its answer. */
+const busyTimeoutMs = 4_000
+const cacheKiB = 48 * 1024
+
+export function openWriter(path: string): Sqlite.Database {
+  const db = new Sqlite(path, { timeout: busyTimeoutMs })
+  db.pragma('journal_mode = WAL')
+  // better-sqlite3 takes NORMAL in WAL mode, which loses commits in a power cut.
+  db.pragma('synchronous = FULL')
+  db.pragma(`cache_size = -${cacheKiB}`)
+  // The checkpointer does this, and knows when.
+  db.pragma('wal_autocheckpoint = 0')
+  db.pragma('journal_size_limit = 33554432')
+  db.pragma('foreign_keys = off')
+  return db
+}
+
+export function openReader(path: string): Sqlite.Database {
+  const db = new Sqlite(path, { readonly: true, fileMustExist: true, timeout: busyTimeoutMs })
+  db.pragma('cache_size = -8192')
+  return db
+}

@@ -1,0 +1,178 @@
+// The inbox on SQLite: a writer's thread, a reader's thread, and this, which translates between them and the Store.
+import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { Migrator } from 'kysely/migration'
+import Sqlite from 'better-sqlite3'
+import { AppError } from '../../errors.ts'
+import { migrations } from '../migrations.ts'
+import { Queries } from '../queries.ts'
+import type { EventRecord } from '../record.ts'
+import type { AppendOutcome, KeptRequest, Store, StoreHealth } from '../store.ts'
+import type { Command, EventFields, Outcome, RequestFields } from './commands.ts'
+import { kyselyOver } from './dialect.ts'
+import { findRef } from './ref-index.ts'
+import { expireEvents } from './retention.ts'
+import { Reader, Writer } from './threads.ts'
+
+/** Opens or makes the inbox at `path`. Throws AppError `store_failed` where another process holds it. */
+export async function openSqliteStore(path: string): Promise<Store> {
+  const lock = hold(path)
+  const writer = new Writer(path)
+  const writing = kyselyOver((sql, parameters) => writer.run({ op: 'sql', sql, parameters }))
+  const { error } = await new Migrator({ db: writing, provider: migrations }).migrateToLatest()
+  if (error !== undefined) {
+    await writer.close().catch(() => {})
+    lock.close()
+    throw new AppError('store_failed', `the database ${path} cannot be opened: ${(error as Error).message}`, {
+      cause: error,
+    })
+  }
+  const reader = new Reader(path)
+  const queries = new Queries(kyselyOver((sql, parameters) => reader.run(sql, parameters)), findRef)
+  const forgotten = { below: 1 }
+  const run = <Value>(command: Command, pieces: readonly Uint8Array[] = []) => writer.run<Value>(command, pieces)
+  const outcomes = async (events: readonly EventRecord[], answer: Promise<Outcome[] | null>) =>
+    ((await answer) ?? []).map((outcome, index): AppendOutcome => ({ ...outcome, id: events[index]!.id }))
+
+  return {
+    append: (events, request) =>
+      outcomes(
+        events,
+        run({ op: 'append', events: events.map(eventFields), request: requestFields(request) }, [
+          ...requestPieces(request),
+          ...events.flatMap(eventPieces),
+        ]),
+      ),
+    async quarantine({ id, source, reason }, request) {
+      const command = { op: 'quarantine', entry: { source, reason }, request: requestFields(request) } as const
+      return (await run<Outcome>(command, [...requestPieces(request), id])).status
+    },
+    async reject({ id, sealed, ...rejection }, request, limits) {
+      await run({ op: 'reject', rejection: { ...rejection, ...limits }, request: requestFields(request) }, [
+        ...requestPieces(request),
+        id,
+        sealed ?? empty,
+      ])
+    },
+    release: (id, events, request) =>
+      outcomes(
+        events,
+        run(
+          { op: 'move', from: 'quarantine', events: events.map(eventFields), request: requestFields(request) },
+          [...requestPieces(request), id, ...events.flatMap(eventPieces)],
+        ),
+      ),
+    async admit(id, events, request) {
+      if (!('reason' in events)) {
+        return outcomes(
+          events,
+          run(
+            { op: 'move', from: 'rejections', events: events.map(eventFields), request: requestFields(request) },
+            [...requestPieces(request), id, ...events.flatMap(eventPieces)],
+          ),
+        )
+      }
+      const { source, reason, id: entryId } = events
+      await run({ op: 'requarantine', entry: { source, reason }, request: requestFields(request) }, [
+        ...requestPieces(request),
+        id,
+        entryId,
+      ])
+      return []
+    },
+    discard: id => run<boolean>({ op: 'discard' }, [empty, empty, id]),
+
+    list: query => queries.list(query),
+    event: id => queries.event(id),
+    requestOf: event => queries.requestOf(event),
+    listQuarantine: page => queries.listQuarantine(page),
+    quarantined: id => queries.quarantined(id),
+    listRejections: page => queries.listRejections(page),
+    rejection: id => queries.rejection(id),
+    listConflicts: page => queries.listConflicts(page),
+
+    expire: (cutoffs, fallback, signal) => expireEvents(run, queries, cutoffs, fallback, forgotten, signal),
+    extent: () => queries.extent(),
+    health: () => health(path, writer, queries),
+    failed: writer.failed,
+    async close() {
+      await writer.close()
+      await reader.close()
+      lock.close()
+    },
+  }
+}
+
+const empty = Buffer.alloc(0)
+
+/**
+ * One process holds the file. A lock of SQLite's own on a file beside it does that: it ends with the process, however
+ * that ends.
+ */
+function hold(path: string): { close(): void } {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  const lock = new Sqlite(`${path}.lock`, { timeout: 0 })
+  try {
+    lock.pragma('journal_mode = DELETE')
+    lock.exec('begin exclusive')
+  } catch (error) {
+    lock.close()
+    throw new AppError('store_failed', `another process has the database ${path} open: stop it first`, { cause: error })
+  }
+  return lock
+}
+
+async function health(path: string, writer: Writer, queries: Queries): Promise<StoreHealth> {
+  try {
+    // Takes the write lock and writes nothing; a read-only file system shows itself here.
+    await writer.run({ op: 'sql', sql: 'update log set head = head', parameters: [] })
+    await queries.extent()
+    probeRoom(path)
+    return { ok: true }
+  } catch (error) {
+    const problems: Record<string, string> = { store_full: 'full', store_busy: 'locked', store_readonly: 'readonly' }
+    const code = error instanceof AppError ? error.code : ''
+    return { ok: false, problem: problems[code] ?? 'failed' }
+  }
+}
+
+/** A commit of one page may still fit where the next event would not. */
+function probeRoom(path: string): void {
+  const probe = join(dirname(path), '.postern-room')
+  try {
+    const file = openSync(probe, 'w', 0o600)
+    try {
+      writeSync(file, Buffer.alloc(64 * 1024))
+    } finally {
+      closeSync(file)
+      rmSync(probe, { force: true })
+    }
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code
+    throw new AppError(code === 'EROFS' ? 'store_readonly' : 'store_full', `no room beside ${path}`, { cause: error })
+  }
+}
+
+function eventFields({ id: _, content: __, ...fields }: EventRecord): EventFields {
+  return fields
+}
+
+function eventPieces({ id, content }: EventRecord): Buffer[] {
+  return [id, content]
+}
+
+function requestFields({ received, method, rest, query, headers, address, redacted }: KeptRequest): RequestFields {
+  return {
+    received,
+    method: method === 'POST' ? null : method,
+    rest: rest === '' ? null : rest,
+    query: query === '' ? null : query,
+    headers: JSON.stringify(headers),
+    address,
+    redacted: redacted.length === 0 ? null : JSON.stringify(redacted),
+  }
+}
+
+function requestPieces({ body, sha256 }: KeptRequest): Buffer[] {
+  return [body, sha256 ?? empty]
+}

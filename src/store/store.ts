@@ -1,0 +1,138 @@
+// What the rest of the program asks of the inbox's store, whichever engine keeps it. Types only.
+// A promise that append, quarantine or reject returned resolves after the commit is on disk, never before.
+import type { EventRecord, StoredEvent } from './record.ts'
+
+/** A request as it is kept: its secrets scrubbed, its `redact` paths overwritten. */
+export interface KeptRequest {
+  /** Milliseconds since the epoch. */
+  received: number
+  method: string
+  rest: string
+  query: string
+  headers: readonly (readonly [name: string, value: string])[]
+  address: string
+  body: Buffer
+  /** SHA-256 of the body as it came, where `body` is redacted. */
+  sha256: Buffer | null
+  /** The paths that were overwritten. */
+  redacted: readonly string[]
+}
+
+export type AppendStatus = 'accepted' | 'duplicate'
+
+export interface AppendOutcome {
+  id: Buffer
+  status: AppendStatus
+  sequence: number
+  /** The same dedupe key with other content: kept for people to see. */
+  conflict: boolean
+}
+
+export interface Rejection {
+  id: Buffer
+  source: string
+  /** The HTTP status that was answered. */
+  status: number
+  reason: string
+  /** Whether the body was too large to be kept whole; such a rejection cannot be rechecked. */
+  truncated: boolean
+  /** What the check read and the redacted values, sealed, so that a recheck can open them. */
+  sealed: Buffer | null
+}
+
+export interface RejectionLimits {
+  countMax: number
+  bytesMax: number
+}
+
+export interface EventFilter {
+  /** Globs; an event matches a list if any of it does. */
+  source?: readonly string[]
+  vendor?: readonly string[]
+  type?: readonly string[]
+  vendorType?: readonly string[]
+  /** `kind/id`. */
+  subject?: string
+  /** `kind:id`; all must be there. */
+  refs?: readonly string[]
+  /** Milliseconds since the epoch: at or after, before. */
+  receivedAfter?: number
+  receivedBefore?: number
+}
+
+export interface EventQuery {
+  filter: EventFilter
+  order: 'newest' | 'oldest'
+  /** Exclusive: sequences beyond this one in the order's direction. */
+  from?: number
+  limit: number
+}
+
+export interface EventPage {
+  events: StoredEvent[]
+  /** The last sequence that was looked at, where there may be more beyond it. */
+  next: number | null
+  /** The highest sequence that was looked at: what a reader gives back as `after`. */
+  position: number
+}
+
+export interface QuarantineEntry {
+  id: Buffer
+  source: string
+  reason: string
+}
+
+export type Stored<T> = T & KeptRequest
+
+export interface Page<T> {
+  items: T[]
+  next: string | null
+}
+
+export interface Conflict {
+  number: number
+  event: Buffer
+  source: string
+}
+
+export interface StoreHealth {
+  ok: boolean
+  /** `full`, `locked`, `readonly`, `failed`, where it is not. */
+  problem?: string
+}
+
+export interface Store {
+  /** In one transaction: dedupe, place in the log, and the request's bytes. */
+  append(events: readonly EventRecord[], request: KeptRequest): Promise<AppendOutcome[]>
+  quarantine(entry: QuarantineEntry, request: KeptRequest): Promise<AppendStatus>
+  reject(rejection: Rejection, request: KeptRequest, limits: RejectionLimits): Promise<void>
+  /** Appends what waited in quarantine and removes it there, in one transaction. */
+  release(id: Buffer, events: readonly EventRecord[], request: KeptRequest): Promise<AppendOutcome[]>
+  /** The same for a rejection that passes today's check; into quarantine where no adapter understands it. */
+  admit(
+    id: Buffer,
+    events: readonly EventRecord[] | QuarantineEntry,
+    request: KeptRequest,
+  ): Promise<AppendOutcome[]>
+  discard(quarantineId: Buffer): Promise<boolean>
+
+  list(query: EventQuery): Promise<EventPage>
+  event(id: Buffer): Promise<StoredEvent | undefined>
+  /** Whether this id was ever in the log, though the event itself may be gone. */
+  requestOf(event: StoredEvent): Promise<KeptRequest | undefined>
+  listQuarantine(page: { limit: number; cursor?: string; source?: string }): Promise<Page<Stored<QuarantineEntry>>>
+  quarantined(id: Buffer): Promise<Stored<QuarantineEntry> | undefined>
+  listRejections(page: { limit: number; cursor?: string; source?: string }): Promise<Page<Stored<Rejection>>>
+  rejection(id: Buffer): Promise<Stored<Rejection> | undefined>
+  listConflicts(page: { limit: number; cursor?: string }): Promise<Page<Stored<Conflict>>>
+
+  /** Deletes what is older than each source's cut-off, in small steps; resolves with the number of events deleted. */
+  expire(cutoffs: ReadonlyMap<string, number>, fallback: number, signal: AbortSignal): Promise<number>
+  /** The highest sequence, and the oldest that is kept (0 for an empty log). */
+  extent(): Promise<{ head: number; oldest: number; epoch: string }>
+  health(): Promise<StoreHealth>
+  /** Resolves when the store can no longer be trusted: after an I/O error it is never written to again. */
+  readonly failed: Promise<Error>
+  /** Commits what was taken, then closes. */
+  close(): Promise<void>
+}
