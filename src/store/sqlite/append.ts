@@ -132,8 +132,8 @@ export class Log {
   #index(refs: readonly string[], sequence: number): void {
     const bucket = bucketOf(sequence)
     for (let at = 0; at < refs.length; at += refsAtOnce) {
-      const keys = refs.slice(at, at + refsAtOnce).map(refKey)
-      this.#statements.refs[keys.length - 1]!.run(bucket, sequence, ...keys)
+      const some = refs.slice(at, at + refsAtOnce)
+      this.#statements.refs[some.length - 1]!.run(...some.flatMap(ref => [bucket, refKey(ref), sequence]))
     }
   }
 
@@ -226,7 +226,7 @@ function prepare(db: Database) {
     request: statement(`insert into requests (sequence, ${requestColumns}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)`),
     plainRequest: statement('insert into requests (sequence, headers, address, body) values (?, ?, ?, ?)'),
     refs: Array.from({ length: refsAtOnce }, (_, count) => {
-      const rows = Array.from({ length: count + 1 }, (__, index) => `(?1, ?${index + 3}, ?2)`)
+      const rows = Array.from({ length: count + 1 }, () => '(?, ?, ?)')
       return statement(`insert into refs (bucket, key, sequence) values ${rows} on conflict do nothing`)
     }),
     kind: statement(
