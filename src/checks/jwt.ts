@@ -1,6 +1,6 @@
 // A signed bearer token whose key is configured: a shared secret, or a public key.
 // A secret verifies HS* only and a public key never does, so that a published key is never taken for a secret.
-import { constants, createHmac, type KeyObject, sign as signWithKey } from 'node:crypto'
+import { constants, createHmac, sign as signWithKey } from 'node:crypto'
 import { assertSecret, Secret, type SecretLike, secretUses, secretValues } from '../config/secret.ts'
 import { type Check, passed } from './check.ts'
 import { readPublicKey } from './public-key.ts'
