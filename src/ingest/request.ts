@@ -44,7 +44,8 @@ export class Inbound implements InboundRequest {
   }
 
   header(name: string): string | undefined {
-    for (const [each, value] of this.headers) if (each.length === name.length && each.toLowerCase() === name) return value
+    for (const [each, value] of this.headers)
+      if (each.length === name.length && each.toLowerCase() === name) return value
     return undefined
   }
 

@@ -50,5 +50,8 @@ export function seal(draft: Draft, source: SourceIdentity, request: InboundReque
 /** CloudEvents forbids control characters and lone surrogates in attributes; they become U+FFFD. */
 function attribute(text: string | undefined): string | null {
   if (text === undefined || text === '') return null
-  return text.slice(0, attributeLengthMax).toWellFormed().replace(/[\u0000-\u001f\u007f-\u009f]/g, '\ufffd')
+  return text
+    .slice(0, attributeLengthMax)
+    .toWellFormed()
+    .replace(/[\u0000-\u001f\u007f-\u009f]/g, '\ufffd')
 }

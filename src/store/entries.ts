@@ -30,7 +30,11 @@ export class Entries {
   }
 
   async listQuarantine(options: PageOptions): Promise<Page<Stored<QuarantineEntry>>> {
-    let query = this.#entries.selectFrom('quarantine').selectAll().orderBy('number', 'desc').limit(options.limit + 1)
+    let query = this.#entries
+      .selectFrom('quarantine')
+      .selectAll()
+      .orderBy('number', 'desc')
+      .limit(options.limit + 1)
     if (options.source !== undefined) query = query.where('source', '=', options.source)
     if (options.cursor !== undefined) query = query.where('number', '<', Number(options.cursor))
     return paged(await query.execute(), options.limit, row => this.#quarantined(row))
@@ -42,7 +46,11 @@ export class Entries {
   }
 
   async listRejections(options: PageOptions): Promise<Page<Stored<Rejection>>> {
-    let query = this.#entries.selectFrom('rejections').selectAll().orderBy('number', 'desc').limit(options.limit + 1)
+    let query = this.#entries
+      .selectFrom('rejections')
+      .selectAll()
+      .orderBy('number', 'desc')
+      .limit(options.limit + 1)
     if (options.source !== undefined) query = query.where('source', '=', options.source)
     if (options.cursor !== undefined) query = query.where('number', '<', Number(options.cursor))
     return paged(await query.execute(), options.limit, row => this.#rejection(row))
@@ -54,7 +62,11 @@ export class Entries {
   }
 
   async listConflicts(options: PageOptions): Promise<Page<Stored<Conflict>>> {
-    let query = this.#entries.selectFrom('conflicts').selectAll().orderBy('number', 'desc').limit(options.limit + 1)
+    let query = this.#entries
+      .selectFrom('conflicts')
+      .selectAll()
+      .orderBy('number', 'desc')
+      .limit(options.limit + 1)
     if (options.cursor !== undefined) query = query.where('number', '<', Number(options.cursor))
     return paged(await query.execute(), options.limit, row => ({
       number: row.number,
@@ -82,9 +94,7 @@ export class Entries {
     return { id: row.id, source: row.source, reason: row.reason, ...this.keptRequest(row) }
   }
 
-  #rejection(
-    row: RequestRow & Omit<Rejection, 'truncated'> & { truncated: number },
-  ): Stored<Rejection> {
+  #rejection(row: RequestRow & Omit<Rejection, 'truncated'> & { truncated: number }): Stored<Rejection> {
     const { id, source, status, reason, sealed } = row
     return { id, source, status, reason, sealed, truncated: row.truncated === 1, ...this.keptRequest(row) }
   }

@@ -98,7 +98,11 @@ export class Queries extends Entries {
   async extent(): Promise<{ head: number; oldest: number; epoch: string }> {
     const row = await this.#db
       .selectFrom('log')
-      .select(['head', 'epoch', ({ selectFrom }) => selectFrom('events').select('sequence').orderBy('sequence').limit(1).as('oldest')])
+      .select([
+        'head',
+        'epoch',
+        ({ selectFrom }) => selectFrom('events').select('sequence').orderBy('sequence').limit(1).as('oldest'),
+      ])
       .executeTakeFirstOrThrow()
     return { head: row.head, epoch: row.epoch, oldest: row.oldest ?? 0 }
   }
@@ -184,8 +188,11 @@ export class Queries extends Entries {
 
   /** The sequences that may have been received in the filter's time, and those that exist. */
   async #bounds({ receivedAfter, receivedBefore }: EventFilter, head: number): Promise<Bounds> {
-    if (receivedAfter === undefined && receivedBefore === undefined) return { low: (await this.extent()).oldest || 1, high: head }
-    let query = this.#db.selectFrom('minutes').select(({ fn }) => [fn.min('first').as('low'), fn.max('last').as('high')])
+    if (receivedAfter === undefined && receivedBefore === undefined)
+      return { low: (await this.extent()).oldest || 1, high: head }
+    let query = this.#db
+      .selectFrom('minutes')
+      .select(({ fn }) => [fn.min('first').as('low'), fn.max('last').as('high')])
     if (receivedAfter !== undefined) query = query.where('minute', '>=', Math.floor(receivedAfter / 60_000))
     if (receivedBefore !== undefined) query = query.where('minute', '<=', Math.floor(receivedBefore / 60_000))
     const row = await query.executeTakeFirst()

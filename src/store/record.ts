@@ -1,7 +1,8 @@
 // What is stored of an event, and the event made of it again. The envelope is not stored as JSON: what can be derived
 // from the row is derived, and the vendor's bytes stand beside it once.
-import { type Envelope, type EventData, isCatalogueType, schemaUrn } from '../event.ts'
+
 import { isoTime } from '../clock.ts'
+import { type Envelope, type EventData, isCatalogueType, schemaUrn } from '../event.ts'
 import { encodeId } from '../ids.ts'
 
 export interface EventRecord {

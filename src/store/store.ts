@@ -109,11 +109,7 @@ export interface Store {
   /** Appends what waited in quarantine and removes it there, in one transaction. */
   release(id: Buffer, events: readonly EventRecord[], request: KeptRequest): Promise<AppendOutcome[]>
   /** The same for a rejection that passes today's check; into quarantine where no adapter understands it. */
-  admit(
-    id: Buffer,
-    events: readonly EventRecord[] | QuarantineEntry,
-    request: KeptRequest,
-  ): Promise<AppendOutcome[]>
+  admit(id: Buffer, events: readonly EventRecord[] | QuarantineEntry, request: KeptRequest): Promise<AppendOutcome[]>
   discard(quarantineId: Buffer): Promise<boolean>
 
   list(query: EventQuery): Promise<EventPage>

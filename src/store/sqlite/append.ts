@@ -1,9 +1,9 @@
 // The append and what else changes the inbox, as the writer's thread does it, inside the batch's transaction.
 // Statements are prepared once, as text: building one takes Kysely longer than SQLite needs to run it.
 import type { Database, Statement } from 'better-sqlite3'
+import type { EventFields, Outcome, QuarantineFields, RejectionFields, RequestFields } from './commands.ts'
 import { bucketOf, refKey } from './ref-index.ts'
 import { SoftKeys } from './soft-keys.ts'
-import type { EventFields, Outcome, QuarantineFields, RejectionFields, RequestFields } from './commands.ts'
 
 const refsAtOnce = 4
 const requestColumns = 'method, rest, query, headers, address, sha256, redacted, body'

@@ -9,7 +9,8 @@ import type { Result } from './commands.ts'
 export function classify(error: unknown): Result & { ok: false } {
   const message = error instanceof Error ? error.message : String(error)
   const code = error instanceof Sqlite.SqliteError ? error.code : ''
-  if (code.startsWith('SQLITE_FULL')) return { ok: false, code: 'store_full', message: 'the disk is full', fatal: false }
+  if (code.startsWith('SQLITE_FULL'))
+    return { ok: false, code: 'store_full', message: 'the disk is full', fatal: false }
   if (/^SQLITE_(BUSY|LOCKED)/.test(code)) {
     return { ok: false, code: 'store_busy', message: 'another process holds the database', fatal: false }
   }

@@ -1,8 +1,8 @@
 // The inbox on SQLite: a writer's thread, a reader's thread, and this, which translates between them and the Store.
 import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { Migrator } from 'kysely/migration'
 import Sqlite from 'better-sqlite3'
+import { Migrator } from 'kysely/migration'
 import { AppError } from '../../errors.ts'
 import { migrations } from '../migrations.ts'
 import { Queries } from '../queries.ts'
@@ -28,7 +28,10 @@ export async function openSqliteStore(path: string): Promise<Store> {
     })
   }
   const reader = new Reader(path)
-  const queries = new Queries(kyselyOver((sql, parameters) => reader.run(sql, parameters)), findRef)
+  const queries = new Queries(
+    kyselyOver((sql, parameters) => reader.run(sql, parameters)),
+    findRef,
+  )
   const forgotten = { below: 1 }
   const run = <Value>(command: Command, pieces: readonly Uint8Array[] = []) => writer.run<Value>(command, pieces)
   const outcomes = async (events: readonly EventRecord[], answer: Promise<Outcome[] | null>) =>
@@ -57,19 +60,21 @@ export async function openSqliteStore(path: string): Promise<Store> {
     release: (id, events, request) =>
       outcomes(
         events,
-        run(
-          { op: 'move', from: 'quarantine', events: events.map(eventFields), request: requestFields(request) },
-          [...requestPieces(request), id, ...events.flatMap(eventPieces)],
-        ),
+        run({ op: 'move', from: 'quarantine', events: events.map(eventFields), request: requestFields(request) }, [
+          ...requestPieces(request),
+          id,
+          ...events.flatMap(eventPieces),
+        ]),
       ),
     async admit(id, events, request) {
       if (!('reason' in events)) {
         return outcomes(
           events,
-          run(
-            { op: 'move', from: 'rejections', events: events.map(eventFields), request: requestFields(request) },
-            [...requestPieces(request), id, ...events.flatMap(eventPieces)],
-          ),
+          run({ op: 'move', from: 'rejections', events: events.map(eventFields), request: requestFields(request) }, [
+            ...requestPieces(request),
+            id,
+            ...events.flatMap(eventPieces),
+          ]),
         )
       }
       const { source, reason, id: entryId } = events

@@ -93,7 +93,9 @@ function execute({ command, pieces }: Work): unknown {
     }
     case 'requarantine': {
       const [body, sha256, rejection, id] = pieces as [Buffer, Buffer, Buffer, Buffer]
-      return log.remove('rejections', rejection) ? log.quarantine(command.entry, command.request, [body, sha256, id]) : null
+      return log.remove('rejections', rejection)
+        ? log.quarantine(command.entry, command.request, [body, sha256, id])
+        : null
     }
     case 'discard':
       return log.remove('quarantine', pieces[2]!)
@@ -110,4 +112,3 @@ function sql({ sql, parameters }: Command & { op: 'sql' }): unknown {
   const { changes, lastInsertRowid } = statement.run(...parameters)
   return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) }
 }
-

@@ -1,0 +1,239 @@
+// The way of a request: receive → check → normalise → append, in this order and in no other. Nothing is answered 200
+// before it is on disk; a check that needs no body is made before the body is read.
+import type { IncomingMessage } from 'node:http'
+import type { Verdict } from '../checks/check.ts'
+import { verifyEarly } from '../checks/combine.ts'
+import type { Chance, Clock } from '../clock.ts'
+import { AppError, type ErrorCode } from '../errors.ts'
+import type { Log } from '../observe/log.ts'
+import { eventId } from '../store/record.ts'
+import type { Store } from '../store/store.ts'
+import type { ClientAddress } from './address.ts'
+import { type Answer, accepted, pong, problem, quarantined } from './answer.ts'
+import { BodyReader, type InFlight, type ReadBody } from './body.ts'
+import { kept } from './keep.ts'
+import type { Rejections } from './rejections.ts'
+import { Inbound } from './request.ts'
+import { type Route, routeOf } from './route.ts'
+import type { Source } from './source.ts'
+import { requestId, understand } from './understand.ts'
+
+export interface ReceiveParts {
+  sources: ReadonlyMap<string, Source>
+  store: Store
+  rejections: Rejections
+  inFlight: InFlight
+  addressOf: ClientAddress
+  clock: Clock
+  chance: Chance
+  log: Log
+}
+
+/** What the log is told of a request; never a secret, never a body. */
+interface Trace {
+  source?: string
+  verdict: string
+  event?: string
+  request?: string | undefined
+  reason?: string
+  status?: number
+  bytes?: number
+}
+
+type Refused = Extract<Verdict, { ok: false }>
+
+const refusalCode: Record<Refused['refusal'], ErrorCode> = {
+  unauthenticated: 'unauthenticated',
+  forbidden: 'forbidden',
+  not_found: 'not_found',
+  unreadable: 'unreadable_body',
+  unavailable: 'identity_provider_unavailable',
+}
+
+/** Takes one request of Node's own and resolves with the answer. Never rejects. */
+export function receiver(parts: ReceiveParts): (incoming: IncomingMessage) => Promise<Answer> {
+  const { sources, clock, log } = parts
+  return async incoming => {
+    const started = performance.now()
+    const trace: Trace = { verdict: 'unknown' }
+    let answer: Answer
+    const body = new BodyReader(parts.inFlight)
+    try {
+      const route = routeOf(incoming.url ?? '', sources)
+      if (route === undefined) {
+        trace.verdict = 'no such source'
+        answer = problem('not_found')
+      } else {
+        trace.source = route.source.name
+        answer = await receive(parts, incoming, route, body, clock.now(), trace)
+      }
+    } catch (error) {
+      answer = failed(parts, error, trace)
+    } finally {
+      body.release()
+    }
+    trace.status = answer.status
+    log.request(trace, performance.now() - started)
+    return answer
+  }
+}
+
+async function receive(
+  parts: ReceiveParts,
+  incoming: IncomingMessage,
+  route: Route,
+  body: BodyReader,
+  receivedAt: number,
+  trace: Trace,
+): Promise<Answer> {
+  const { source } = route
+  const method = incoming.method ?? 'GET'
+  const address = parts.addressOf(incoming)
+  const bare = new Inbound({ ...route, method, headers: headersOf(incoming), body: empty, receivedAt, address })
+
+  const methods = source.adapter.methods?.(route.rest) ?? ['POST']
+  if (!methods.includes(method)) {
+    if (method === 'GET' || method === 'HEAD') return ping(bare, source, trace)
+    trace.verdict = 'method not allowed'
+    return problem('method_not_allowed', { allow: [...new Set([...methods, 'GET', 'HEAD'])].join(', ') })
+  }
+
+  const early = source.check === undefined ? undefined : await earlyVerdict(source, bare)
+  const read = await body.read(incoming, source.bodyBytesMax)
+  if (early?.ok === false) return reject(parts, source, withBody(bare, read), early, trace, !read.ok)
+  if (!read.ok) return unread(parts, source, bare, read, early?.ok === true, trace)
+
+  const request = withBody(bare, read)
+  trace.bytes = read.bytes.length
+  const verdict = early ?? (await source.check?.verify(request))
+  if (verdict?.ok === false) return reject(parts, source, request, verdict, trace, false)
+  return admit(parts, source, request, trace)
+}
+
+async function admit({ store, log }: ReceiveParts, source: Source, request: Inbound, trace: Trace): Promise<Answer> {
+  const understood = understand(source, request)
+  const keptRequest = kept(source, request)
+  if ('quarantine' in understood) {
+    const { quarantine } = understood
+    await store.quarantine(quarantine, keptRequest)
+    trace.verdict = 'quarantined'
+    trace.request = requestId(quarantine.id)
+    trace.reason = quarantine.reason
+    return quarantined(trace.request)
+  }
+  const outcomes = await store.append(understood.events, keptRequest)
+  const [first] = outcomes
+  trace.verdict = outcomes.every(outcome => outcome.status === 'duplicate') ? 'duplicate' : 'accepted'
+  if (first !== undefined) trace.event = eventId(first.id)
+  if (outcomes.some(outcome => outcome.conflict)) {
+    log.warn({ source: source.name, event: trace.event }, 'the same dedupe key came with other content: see /conflicts')
+  }
+  return accepted(outcomes)
+}
+
+async function reject(
+  parts: ReceiveParts,
+  source: Source,
+  request: Inbound,
+  verdict: Refused,
+  trace: Trace,
+  truncated: boolean,
+): Promise<Answer> {
+  const code = refusalCode[verdict.refusal]
+  const answer = problem(code, verdict.challenge === undefined ? {} : { 'www-authenticate': verdict.challenge })
+  trace.reason = verdict.reason
+  // A client that waits to be asked for credentials will come again: this was only its knock.
+  if (verdict.missing === true && verdict.challenge !== undefined) {
+    trace.verdict = 'challenged'
+    return answer
+  }
+  trace.verdict = 'rejected'
+  const recording = parts.rejections.record(source, request, {
+    status: answer.status,
+    reason: verdict.reason,
+    truncated,
+  })
+  // A wrong path token and an unknown source must not differ by the time that recording takes.
+  if (verdict.refusal === 'not_found') void recording
+  else trace.request = await recording
+  return answer
+}
+
+/** A body that could not be read whole, of a request that nothing has condemned yet. */
+async function unread(
+  parts: ReceiveParts,
+  source: Source,
+  bare: Inbound,
+  read: Extract<ReadBody, { ok: false }>,
+  genuine: boolean,
+  trace: Trace,
+): Promise<Answer> {
+  const request = withBody(bare, read)
+  switch (read.problem) {
+    case 'no_memory':
+      trace.verdict = 'no memory for its body'
+      return problem('unavailable')
+    case 'aborted':
+      trace.verdict = 'aborted'
+      return problem('bad_request')
+    case 'corrupt':
+      // Genuine by what needs no body: kept whole as it came, for people to see.
+      if (genuine || source.check === undefined) return admit(parts, source, request, trace)
+      return reject(
+        parts,
+        source,
+        request,
+        refusal('unreadable', 'the body is not the gzip it says it is'),
+        trace,
+        true,
+      )
+    case 'too_large': {
+      const reason = `the body is larger than bodyBytesMax (${source.bodyBytesMax} bytes)`
+      trace.verdict = 'rejected'
+      trace.reason = reason
+      parts.log.error({ source: source.name, address: bare.address }, `rejected: ${reason}`)
+      trace.request = await parts.rejections.record(source, request, { status: 413, reason, truncated: true })
+      return problem('body_too_large', { connection: 'close' })
+    }
+  }
+}
+
+async function ping(request: Inbound, source: Source, trace: Trace): Promise<Answer> {
+  const right = !source.hasPathToken || source.check?.ownsSegment?.(request.pathToken ?? '') === true
+  trace.verdict = right ? 'pinged' : 'no such source'
+  return right ? pong() : problem('not_found')
+}
+
+function earlyVerdict(source: Source, request: Inbound): Promise<Verdict | undefined> | undefined {
+  const { check } = source
+  // Most checks need the body and have no parts: nothing to wait for.
+  if (check === undefined || (check.needsBody && check.parts === undefined)) return undefined
+  return verifyEarly(check, request)
+}
+
+function failed({ log }: ReceiveParts, error: unknown, trace: Trace): Answer {
+  const known = error instanceof AppError ? error : undefined
+  trace.verdict = 'failed'
+  trace.reason = known?.message ?? 'internal error'
+  if (known === undefined) log.error({ err: error, source: trace.source }, 'a request failed for a reason of ours')
+  // Our own trouble: the sender may try again.
+  return problem(known !== undefined && known.status === 503 ? known.code : 'unavailable')
+}
+
+function refusal(refused: Refused['refusal'], reason: string): Refused {
+  return { ok: false, refusal: refused, reason }
+}
+
+const empty = Buffer.alloc(0)
+
+function withBody(bare: Inbound, read: ReadBody): Inbound {
+  const { method, rest, pathToken, query, headers, receivedAt, address } = bare
+  const body = read.ok ? read.bytes : read.beginning
+  return new Inbound({ method, rest, pathToken, query, headers, receivedAt, address, body })
+}
+
+function headersOf({ rawHeaders }: IncomingMessage): [string, string][] {
+  const headers: [string, string][] = []
+  for (let index = 0; index < rawHeaders.length; index += 2) headers.push([rawHeaders[index]!, rawHeaders[index + 1]!])
+  return headers
+}

@@ -1,0 +1,85 @@
+// Looking again at what did not get in: releasing what an adapter has learnt to understand, and rechecking what was
+// rejected after a setting of ours is put right.
+import type { Log } from '../observe/log.ts'
+import type { Store } from '../store/store.ts'
+import { fromKept, unsealed } from './keep.ts'
+import type { SealedBox } from './sealed-box.ts'
+import type { Source } from './source.ts'
+import { understand } from './understand.ts'
+
+export interface SecondLookParts {
+  store: Store
+  box: SealedBox
+  /** By name, old names included. */
+  sources: ReadonlyMap<string, Source>
+  log: Log
+}
+
+export interface ReleaseResult {
+  /** Events that are in the log now, duplicates included. */
+  released: number
+  /** Entries that are still not understood, or whose source is gone. */
+  waiting: number
+}
+
+/** Releases what is understood now, at the head of the log, with its original receipt time. */
+export async function release(
+  { store, sources }: SecondLookParts,
+  filter: { source?: string; id?: Buffer } = {},
+): Promise<ReleaseResult> {
+  const result: ReleaseResult = { released: 0, waiting: 0 }
+  for await (const entry of entries(cursor => store.listQuarantine({ limit: 50, ...filter, ...cursor }), filter.id)) {
+    const source = sources.get(entry.source)
+    const understood = source && understand(source, fromKept(entry))
+    if (understood === undefined || 'quarantine' in understood) result.waiting++
+    else result.released += (await store.release(entry.id, understood.events, entry)).length
+  }
+  return result
+}
+
+export interface RecheckResult {
+  admitted: number
+  quarantined: number
+  /** Still refused, cut short, or sealed under another key. */
+  refused: number
+}
+
+/** Checks a source's rejections again, at the clock of their receipt, and admits what passes. */
+export async function recheck({ store, sources, box, log }: SecondLookParts, name: string): Promise<RecheckResult> {
+  const result: RecheckResult = { admitted: 0, quarantined: 0, refused: 0 }
+  const source = sources.get(name)
+  if (source === undefined) return result
+  for await (const rejection of entries(cursor => store.listRejections({ limit: 20, source: name, ...cursor }))) {
+    const request = rejection.truncated ? undefined : unsealed(rejection, rejection.sealed, box)
+    const verdict = request === undefined ? undefined : await source.check?.verify(request)
+    if (request === undefined || verdict?.ok === false) {
+      result.refused++
+      continue
+    }
+    // What was scrubbed for strangers' sake is scrubbed still: only the check saw the request as it came.
+    const understood = understand(source, request)
+    const { id: _, status: __, reason: ___, truncated: ____, sealed: _____, source: ______, ...keptRequest } = rejection
+    if ('quarantine' in understood) {
+      await store.admit(rejection.id, understood.quarantine, keptRequest)
+      result.quarantined++
+    } else {
+      await store.admit(rejection.id, understood.events, keptRequest)
+      result.admitted++
+    }
+  }
+  log.info({ source: name, ...result }, 'rejections rechecked')
+  return result
+}
+
+/** Every entry, newest first, page by page; those that are removed meanwhile do not disturb the cursor. */
+async function* entries<Item extends { id: Buffer }>(
+  list: (cursor: { cursor?: string }) => Promise<{ items: Item[]; next: string | null }>,
+  id?: Buffer,
+): AsyncGenerator<Item> {
+  let cursor: string | null | undefined
+  do {
+    const page: { items: Item[]; next: string | null } = await list(cursor == null ? {} : { cursor })
+    for (const item of page.items) if (id === undefined || item.id.equals(id)) yield item
+    cursor = page.next
+  } while (cursor !== null)
+}
