@@ -34,10 +34,13 @@ const adapter: Adapter = {
     if (!isObject(body) || vendortype === undefined) return { notUnderstood: 'the body has no eventType' }
 
     const known = textAt(body, 'version') === undefined || /^1(\.|$)/.test(textAt(body, 'version') ?? '')
-    const mapping = known && Object.hasOwn(mappings, vendortype) ? mappings[vendortype] : undefined
+    const named = known && Object.hasOwn(mappings, vendortype) ? mappings[vendortype] : undefined
     const loan = idAt(body, 'data', 'loanRequestHashid')
     const vendortime = textAt(body, 'timestamp')
     const content = contentHash(request)
+    const data: EventData = { ...common(body, loan), ...(named?.data ?? loanData)(body, options) }
+    // The type promises a status: a change that names none keeps the vendor's own type.
+    const mapping = named?.type === 'loan.status_changed' && data.status === undefined ? undefined : named
     return {
       drafts: [
         {
@@ -51,7 +54,7 @@ const adapter: Adapter = {
           dedupe: dedupeKey(body, content),
           soft: softKey(body, vendortype),
           content,
-          data: { ...common(body, loan), ...(mapping?.data ?? loanData)(body, options) },
+          data,
         } satisfies Draft,
       ],
     }

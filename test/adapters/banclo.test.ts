@@ -1,6 +1,7 @@
+import { expect, test } from 'vitest'
 import { banclo } from '../../adapters/banclo/index.ts'
-import { testAdapter } from '../contract/adapter.ts'
-import { keys } from '../contract/fixture.ts'
+import { eventsOf, testAdapter } from '../contract/adapter.ts'
+import { fixture, inbound, keys } from '../contract/fixture.ts'
 
 const source = banclo({
   check: banclo.signature({ secret: keys.banclo.hmacSecret, covers: 'body-without-security' }),
@@ -22,4 +23,10 @@ testAdapter({
     { name: 'message.received', source, expect: 'reject' },
     { name: 'task.completed', source, expect: 'reject' },
   ],
+})
+
+test('banclo: a change of status that names none keeps the vendor’s type, since the catalogue’s promises one', () => {
+  const request = fixture('banclo', 'loan_request.status_changed')
+  const events = eventsOf(source, 'banclo', inbound({ ...request, body: request.body.replace('"BID"', 'null') }))
+  expect(events).toMatchObject([{ type: 'banclo.loan_request.status_changed', subject: 'loan/K0Z1Q' }])
 })
