@@ -29,7 +29,8 @@ export function fromMinorUnits(minor: string, currency: string | undefined): str
   const text = expandDecimal(minor)
   if (text === undefined) return undefined
   const [, sign = '', whole = '', fraction = ''] = /^(-?)(\d+)(?:\.(\d+))?$/.exec(text) ?? []
-  const exponent = (currency === undefined ? undefined : exponents[currency]) ?? 2
+  const code = currency?.toUpperCase() ?? ''
+  const exponent = (Object.hasOwn(exponents, code) ? exponents[code] : undefined) ?? 2
   return sign + shiftPoint(whole, fraction, -exponent)
 }
 

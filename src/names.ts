@@ -2,12 +2,15 @@
 
 /** A vendor's word in snake_case: `PRE_BID` → `pre_bid`, `NotFullyFunded` → `not_fully_funded`, `In review` → `in_review`. */
 export function snakeCase(word: string): string {
-  return word
-    .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
-    .replace(/([A-Z]+)([A-Z][a-z])/g, '$1_$2')
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, '_')
-    .replace(/^_+|_+$/g, '')
+  return (
+    word
+      .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
+      // A look ahead: a run of capitals taken whole would be tried anew from each of them.
+      .replace(/[A-Z](?=[A-Z][a-z])/g, '$&_')
+      .toLowerCase()
+      .replace(/[^a-z0-9]+/g, '_')
+      .replace(/^_+|_+$/g, '')
+  )
 }
 
 /** Longer than this, a type name helps nobody; the vendor's own stays in `vendortype`. */

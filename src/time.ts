@@ -1,6 +1,7 @@
 // Vendors' times as RFC 3339 text. Every digit of a fraction is kept: a JavaScript Date holds only three.
 
-const timePattern = /^(\d{4})-(\d{2})-(\d{2})(?:[Tt ](\d{2}):(\d{2})(?::(\d{2})(\.\d+)?)?)? ?(Z|z|[+-]\d{2}:?\d{2})?$/
+const timePattern =
+  /^(\d{4})-(\d{2})-(\d{2})(?:[Tt ](\d{2}):(\d{2})(?::(\d{2})(\.\d+)?)?)? ?(Z|z|[+-](?:[01]\d|2[0-3]):?[0-5]\d)?$/
 
 /**
  * A vendor's time text made RFC 3339, or undefined where it is none. A time without an offset is read in `timezone`,
