@@ -4,7 +4,7 @@ import type { CustomMapping } from '../../adapters/ballerine/custom.ts'
 import { type BallerineOptions, ballerine } from '../../adapters/ballerine/index.ts'
 import type { Inbound } from '../../src/ingest/request.ts'
 import { eventsOf, normaliseOptions } from '../contract/adapter.ts'
-import { inbound, keys } from '../contract/fixture.ts'
+import { fixture, inbound, keys } from '../contract/fixture.ts'
 
 const secret = keys.ballerine.hmacSecret as string
 const source = ballerine({ check: ballerine.signature({ secret }) })
@@ -58,6 +58,19 @@ describe('ballerine custom webhooks', () => {
         status: { current: 'in_review', phase: 'other', raw: 'In Review' },
         amount: { value: '250000.10', currency: 'USD' },
       },
+    })
+  })
+
+  test('the mapping in docs/vendors/ballerine.md does what it says', () => {
+    const definition = custom({
+      type: "'workflow.updated'",
+      subject: "join('/', ['entity', success_result.entity.ballerineEntityId])",
+      data: '{refs: {correlation: success_result.entity.id}, decision: success_result.documents[0].decision.status}',
+    })
+    expect(draftOf(update(fixture('ballerine', 'custom-webhook').body), definition)).toMatchObject({
+      type: 'workflow.updated',
+      subject: 'entity/clz1k2m3n0001qwertyuiop12',
+      data: { refs: { correlation: '0a5212e0-ba12422222011b7' }, decision: 'approved' },
     })
   })
 

@@ -53,6 +53,10 @@ describe('ballerine signature', () => {
     for (const value of ['UNSIGNED', '', ' ', 'undefined', signature, `${secret} `, `Bearer ${secret}`]) {
       expect(await verify({ 'X-Authorization': value }, ['authorization']), value).toBe(false)
     }
+    const unsigned = post(completed.body, { headers: { 'X-HMAC-Signature': 'UNSIGNED' } })
+    expect(await ballerine.signature({ secret }).verify(unsigned)).toMatchObject({
+      reason: 'x-hmac-signature is UNSIGNED',
+    })
     expect(await verify({})).toBe(false)
     expect(await verify({}, ['authorization'])).toBe(false)
   })

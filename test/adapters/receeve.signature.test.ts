@@ -16,6 +16,10 @@ const pem = (modulusLength: number) =>
 const pair = pem(2048)
 const small = pem(1024)
 const elliptic = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({ type: 'spki', format: 'pem' })
+const pssOnly = generateKeyPairSync('rsa-pss', { modulusLength: 2048 }).publicKey.export({
+  type: 'spki',
+  format: 'pem',
+})
 const vendorKey = keys.receeve.publicKeyPem as string
 const created = fixture('receeve', 'event.claim.created.v1').body
 
@@ -202,6 +206,7 @@ describe('receeve public keys', () => {
     ['broken JSON', '{"kty":"RSA"'],
     ['a key below 2048 bits', small.publicKey],
     ['an elliptic key', elliptic as string],
+    ['an RSA key bound to PSS', pssOnly as string],
     ['a private key', pair.privateKey],
     ['a private JWK', { ...jwk, d: 'AQAB' }],
     ['one bad among good ones', [vendorKey, small.publicKey]],
