@@ -14,6 +14,8 @@ export interface InboundRequest {
   readonly pathToken: string | undefined
   /** The raw query without its `?`. */
   readonly query: string
+  /** All headers in the order they came, in the case they came in. */
+  readonly headers: readonly (readonly [name: string, value: string])[]
   /** A header's value by its lower-case name; of several the first. */
   header(name: string): string | undefined
   /** The raw bytes, decompressed. */

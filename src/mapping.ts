@@ -47,6 +47,8 @@ export interface MappingExpressions {
 export interface Mapped {
   id: string | undefined
   type: string
+  /** What the mapping called the type, where it gave one. */
+  named?: string | undefined
   subject: string | undefined
   time: string | undefined
   data: EventData
@@ -96,7 +98,14 @@ export function compileMapping(
     const data = mappedData(found.data ?? null, context.currency)
     const problem = data === undefined ? 'expected an object' : problemOf(type, data)
     if (data === undefined || problem !== undefined) return { notUnderstood: `${setting}.data: ${problem} (${type})` }
-    return { id: textOf(found.id), type, subject: subject && lowerSubject(subject), time: textOf(found.time), data }
+    return {
+      id: textOf(found.id),
+      type,
+      named,
+      subject: subject && lowerSubject(subject),
+      time: textOf(found.time),
+      data,
+    }
   }
 }
 

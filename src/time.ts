@@ -18,6 +18,16 @@ export function rfc3339(text: string | undefined, timezone = 'UTC'): string | un
   return wall + fraction + (offset === undefined ? offsetAt(instant, timezone) : normalOffset(offset))
 }
 
+/**
+ * A Unix time as RFC 3339 with all its digits, or undefined where the text is none: seconds with or without a fraction,
+ * or, with 12 digits and more, milliseconds.
+ */
+export function unixTime(text: string | undefined): string | undefined {
+  const [, seconds = '', fraction = ''] = /^(\d{9,10})(\.\d+)?$/.exec(text ?? '') ?? []
+  if (seconds !== '') return new Date(Number(seconds) * 1000).toISOString().replace('.000Z', `${fraction}Z`)
+  return /^\d{12,13}$/.test(text ?? '') ? new Date(Number(text)).toISOString() : undefined
+}
+
 function normalOffset(offset: string): string {
   if (offset === 'Z' || offset === 'z') return 'Z'
   return offset.includes(':') ? offset : `${offset.slice(0, 3)}:${offset.slice(3)}`

@@ -111,6 +111,7 @@ describe('compileMapping', () => {
     ).toEqual({
       id: '5',
       type: 'loan.status_changed',
+      named: 'loan.status_changed',
       subject: 'loan/7',
       time: '2024-01-01T00:00:00Z',
       data: {

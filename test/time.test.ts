@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { rfc3339 } from '../src/time.ts'
+import { rfc3339, unixTime } from '../src/time.ts'
 
 /** RFC 3339, 5.6, with the upper-case letters that its consumers expect. */
 const form =
@@ -126,5 +126,32 @@ describe('rfc3339', () => {
       }),
       { numRuns: 5_000 },
     )
+  })
+})
+
+describe('unixTime', () => {
+  test('reads seconds with all their digits, and milliseconds', () => {
+    expect(unixTime('1700000000')).toBe('2023-11-14T22:13:20Z')
+    expect(unixTime('1700000000.1234567')).toBe('2023-11-14T22:13:20.1234567Z')
+    expect(unixTime('1700000000123')).toBe('2023-11-14T22:13:20.123Z')
+    expect(unixTime('999999999')).toBe('2001-09-09T01:46:39Z')
+  })
+
+  test('what is neither is nothing', () => {
+    for (const text of [
+      '',
+      '0',
+      '20240115',
+      '17000000000',
+      '-1700000000',
+      '1.7e9',
+      'x',
+      '1700000000.',
+      '17000000001234',
+      '2024-01-15',
+    ]) {
+      expect(unixTime(text), text).toBe(undefined)
+    }
+    expect(unixTime(undefined)).toBe(undefined)
   })
 })
