@@ -3,7 +3,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Verdict } from '../checks/check.ts'
 import { verifyEarly } from '../checks/combine.ts'
-import type { Chance, Clock } from '../clock.ts'
+import type { Clock } from '../clock.ts'
 import { AppError, type ErrorCode } from '../errors.ts'
 import type { Log } from '../observe/log.ts'
 import { eventId } from '../store/record.ts'
@@ -25,7 +25,6 @@ export interface ReceiveParts {
   inFlight: InFlight
   addressOf: ClientAddress
   clock: Clock
-  chance: Chance
   log: Log
 }
 

@@ -68,12 +68,12 @@ export class Entries {
       .orderBy('number', 'desc')
       .limit(options.limit + 1)
     if (options.cursor !== undefined) query = query.where('number', '<', Number(options.cursor))
-    return paged(await query.execute(), options.limit, row => ({
-      number: row.number,
-      event: row.event,
-      source: row.source,
-      ...this.keptRequest(row),
-    }))
+    return paged(await query.execute(), options.limit, row => this.#conflict(row))
+  }
+
+  async conflict(number: number): Promise<Stored<Conflict> | undefined> {
+    const row = await this.#entries.selectFrom('conflicts').selectAll().where('number', '=', number).executeTakeFirst()
+    return row && this.#conflict(row)
   }
 
   keptRequest(row: RequestRow): KeptRequest {
@@ -88,6 +88,10 @@ export class Entries {
       sha256: row.sha256,
       redacted: row.redacted === null ? [] : (JSON.parse(row.redacted) as string[]),
     }
+  }
+
+  #conflict(row: RequestRow & Conflict): Stored<Conflict> {
+    return { number: row.number, event: row.event, source: row.source, ...this.keptRequest(row) }
   }
 
   #quarantined(row: RequestRow & QuarantineEntry): Stored<QuarantineEntry> {

@@ -114,13 +114,14 @@ export interface Store {
 
   list(query: EventQuery): Promise<EventPage>
   event(id: Buffer): Promise<StoredEvent | undefined>
-  /** Whether this id was ever in the log, though the event itself may be gone. */
+  /** The request that an event came in. */
   requestOf(event: StoredEvent): Promise<KeptRequest | undefined>
   listQuarantine(page: { limit: number; cursor?: string; source?: string }): Promise<Page<Stored<QuarantineEntry>>>
   quarantined(id: Buffer): Promise<Stored<QuarantineEntry> | undefined>
   listRejections(page: { limit: number; cursor?: string; source?: string }): Promise<Page<Stored<Rejection>>>
   rejection(id: Buffer): Promise<Stored<Rejection> | undefined>
   listConflicts(page: { limit: number; cursor?: string }): Promise<Page<Stored<Conflict>>>
+  conflict(number: number): Promise<Stored<Conflict> | undefined>
 
   /** Deletes what is older than each source's cut-off, in small steps; resolves with the number of events deleted. */
   expire(cutoffs: ReadonlyMap<string, number>, fallback: number, signal: AbortSignal): Promise<number>

@@ -95,6 +95,7 @@ export async function openSqliteStore(path: string): Promise<Store> {
     listRejections: page => queries.listRejections(page),
     rejection: id => queries.rejection(id),
     listConflicts: page => queries.listConflicts(page),
+    conflict: number => queries.conflict(number),
 
     expire: (cutoffs, fallback, signal) => expireEvents(run, queries, cutoffs, fallback, forgotten, signal),
     extent: () => queries.extent(),

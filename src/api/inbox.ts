@@ -1,0 +1,230 @@
+// The inbox API: what arrived, what it means, and what did not get in. Every route wants the token.
+import { type Context, Hono } from 'hono'
+import { z } from 'zod'
+import { bearerCredentials } from '../checks/bearer.ts'
+import { equalsAnySecret } from '../checks/equal.ts'
+import { isoTime } from '../clock.ts'
+import { AppError } from '../errors.ts'
+import { decodeId } from '../ids.ts'
+import { recheck, release, type SecondLookParts } from '../ingest/second-look.ts'
+import { requestId } from '../ingest/understand.ts'
+import { eventId, type StoredEvent, sequenceText } from '../store/record.ts'
+import type { EventFilter, KeptRequest, Store } from '../store/store.ts'
+import { cursors } from './cursor.ts'
+import { eventJson, wantsOriginal } from './event-json.ts'
+import { eventListParameters, eventParameters, noParameters, pageParameters, readParameters } from './parameters.ts'
+import { errorResponse, problemResponse } from './problem.ts'
+import { describeSource } from './sources.ts'
+
+export interface InboxParts {
+  store: Store
+  secondLook: SecondLookParts
+  /** The admin token. */
+  token: string
+  publicUrl: string
+}
+
+const limitDefault = 50
+
+export function inboxApi({ store, secondLook, token, publicUrl }: InboxParts): Hono {
+  const api = new Hono()
+  const cursor = cursors(token)
+
+  api.use(async (context, next) => {
+    const presented = bearerCredentials(context.req.header('authorization'))
+    if (presented === undefined || !equalsAnySecret(presented, [token])) {
+      const challenge = presented === undefined ? 'Bearer' : 'Bearer error="invalid_token"'
+      return problemResponse('unauthenticated', 'send `Authorization: Bearer <token>`', [], {
+        'www-authenticate': challenge,
+      })
+    }
+    return next()
+  })
+  api.onError(error => errorResponse(error))
+  api.notFound(() => problemResponse('not_found', 'there is no such resource'))
+
+  api.get('/events', async context => {
+    const {
+      limit = limitDefault,
+      cursor: given,
+      after,
+      order: asked,
+      include,
+      ...filters
+    } = readParameters(eventListParameters, context.req.url)
+    if (after !== undefined && (given !== undefined || asked !== undefined)) {
+      const detail = 'expected neither `cursor` nor `order` beside `after`, which is ascending'
+      throw new AppError('bad_request', detail, { errors: [{ parameter: 'after', detail }] })
+    }
+    const order = after !== undefined ? 'oldest' : (asked ?? 'newest')
+    const { ref, ...rest } = filters
+    const filter = { ...rest, ...(ref === undefined ? {} : { refs: ref }) } as EventFilter
+    const question = { ...filter, order }
+    const from = after ?? (given === undefined ? undefined : cursor.read(given, question))
+    const page = await store.list({ filter, order, limit, ...(from === undefined ? {} : { from }) })
+    const items = await Promise.all(page.events.map(event => text(event, include)))
+    const next = page.next === null ? null : cursor.write(page.next, question)
+    const position = after === undefined ? '' : `,"position":"${sequenceText(page.position)}"`
+    return json(`{"items":[${items.join(',')}],"next":${JSON.stringify(next)}${position}}`)
+  })
+
+  api.get('/events/:id', async context => {
+    const { include } = readParameters(eventParameters, context.req.url)
+    return json(await text(await eventOf(context), include))
+  })
+
+  api.get('/events/:id/raw', async context => {
+    readParameters(noParameters, context.req.url)
+    return raw(await store.requestOf(await eventOf(context)))
+  })
+
+  api.get('/quarantine', async context => {
+    const { items, next } = await store.listQuarantine(pageOf(context))
+    return context.json({
+      items: items.map(entry => ({
+        ...described(entry),
+        id: requestId(entry.id),
+        source: entry.source,
+        reason: entry.reason,
+      })),
+      next,
+    })
+  })
+  api.get('/quarantine/:id', async context => {
+    const entry = found(await store.quarantined(requestIdOf(context)))
+    return context.json({ ...described(entry), id: requestId(entry.id), source: entry.source, reason: entry.reason })
+  })
+  api.get('/quarantine/:id/raw', async context => raw(await store.quarantined(requestIdOf(context))))
+  api.post('/quarantine/release', async context => {
+    const { filter } = await body(
+      context,
+      z.strictObject({ filter: z.strictObject({ source: z.string(), id: z.string() }).partial().optional() }),
+    )
+    const id = filter?.id === undefined ? undefined : decoded(filter.id)
+    return context.json(
+      await release(secondLook, {
+        ...(filter?.source === undefined ? {} : { source: filter.source }),
+        ...(id === undefined ? {} : { id }),
+      }),
+    )
+  })
+  api.post('/quarantine/:id/discard', async context => {
+    if (!(await store.discard(requestIdOf(context)))) throw notFound()
+    return context.json({ discarded: true })
+  })
+
+  api.get('/rejections', async context => {
+    const { items, next } = await store.listRejections(pageOf(context))
+    return context.json({
+      items: items.map(entry => ({
+        ...described(entry),
+        id: requestId(entry.id),
+        source: entry.source,
+        status: entry.status,
+        reason: entry.reason,
+        truncated: entry.truncated,
+      })),
+      next,
+    })
+  })
+  api.get('/rejections/:id/raw', async context => raw(await store.rejection(requestIdOf(context))))
+  api.post('/rejections/recheck', async context => {
+    const { source } = await body(context, z.strictObject({ source: z.string() }))
+    if (!secondLook.sources.has(source)) {
+      throw new AppError('bad_request', `there is no source ${source}`, {
+        errors: [{ pointer: '/source', detail: 'expected a configured source' }],
+      })
+    }
+    return context.json(await recheck(secondLook, source))
+  })
+
+  api.get('/conflicts', async context => {
+    const { limit, cursor: at } = pageOf(context)
+    const { items, next } = await store.listConflicts(at === undefined ? { limit } : { limit, cursor: at })
+    return context.json({
+      items: items.map(conflict => ({
+        ...described(conflict),
+        number: conflict.number,
+        event: eventId(conflict.event),
+        source: conflict.source,
+      })),
+      next,
+    })
+  })
+  api.get('/conflicts/:number/raw', async context => {
+    const number = Number(context.req.param('number'))
+    if (!Number.isSafeInteger(number) || number < 1) throw notFound()
+    return raw(await store.conflict(number))
+  })
+  api.get('/sources', context => {
+    readParameters(noParameters, context.req.url)
+    const sources = [...new Set(secondLook.sources.values())]
+    return context.json({ items: sources.map(source => describeSource(source, publicUrl)), next: null })
+  })
+
+  return api
+
+  async function text(event: StoredEvent, include: readonly string[] | undefined): Promise<string> {
+    return eventJson(event, wantsOriginal(event, include) ? await store.requestOf(event) : undefined)
+  }
+
+  async function eventOf(context: Context): Promise<StoredEvent> {
+    const id = decodeId('evt_', context.req.param('id') ?? '')
+    return found(id && (await store.event(id)))
+  }
+}
+
+function pageOf(context: Context): { limit: number; cursor?: string; source?: string } {
+  const { limit = limitDefault, cursor, source } = readParameters(pageParameters, context.req.url)
+  return { limit, ...(cursor === undefined ? {} : { cursor }), ...(source === undefined ? {} : { source }) }
+}
+
+/** What people see of a kept request: all but its body, which `/raw` gives. */
+function described(request: KeptRequest) {
+  const { received, method, rest, query, headers, address, body, redacted } = request
+  return { receivedAt: isoTime(received), method, rest, query, headers, address, bytes: body.length, redacted }
+}
+
+function requestIdOf(context: Context): Buffer {
+  return decoded(context.req.param('id') ?? '')
+}
+
+function decoded(id: string): Buffer {
+  return found(decodeId('req_', id))
+}
+
+function found<Value>(value: Value | undefined): Value {
+  if (value === undefined) throw notFound()
+  return value
+}
+
+function notFound(): AppError {
+  return new AppError('not_found', 'there is no such resource')
+}
+
+function json(text: string): Response {
+  return new Response(text, { headers: { 'content-type': 'application/json' } })
+}
+
+/** The exact bytes: a download, never shown by a browser as what a stranger says it is. */
+function raw(request: KeptRequest | undefined): Response {
+  const { body } = found(request)
+  return new Response(new Uint8Array(body), {
+    headers: { 'content-type': 'application/octet-stream', 'content-disposition': 'attachment' },
+  })
+}
+
+/** A small JSON body; an empty one is `{}`. Throws AppError `bad_request` that points at the member. */
+async function body<Schema extends z.ZodType>(context: Context, schema: Schema): Promise<z.infer<Schema>> {
+  const text = await context.req.text()
+  let value: unknown
+  try {
+    value = text.trim() === '' ? {} : JSON.parse(text)
+  } catch {
+    throw new AppError('bad_request', 'the body is not JSON', { errors: [{ pointer: '', detail: 'expected JSON' }] })
+  }
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  const errors = parsed.error.issues.map(issue => ({ pointer: `/${issue.path.join('/')}`, detail: issue.message }))
+  throw new AppError('bad_request', `the body is wrong at ${errors[0]?.pointer}: ${errors[0]?.detail}`, { errors })
+}

@@ -1,0 +1,72 @@
+// What a configuration file says: types for its author, and `defineConfig`, which only gives them to it.
+import type { SourceDefinition } from '../adapter.ts'
+import type { EventOf } from '../event.ts'
+import type { TrustProxy } from '../ingest/address.ts'
+import type { SecretLike } from './secret.ts'
+
+export interface Limits {
+  /** Bytes of request bodies held in memory at once. Default 128 MiB. */
+  bodyBytesInFlightMax?: number
+  /** Rejections kept for each source. Default 200. */
+  rejectionsMax?: number
+  /** Bytes of rejections kept for each source. Default 64 MiB. */
+  rejectionBytesMax?: number
+  /** How long a sender may take for its headers. Default 10,000 ms. */
+  headersTimeoutMs?: number
+  /** How long a sender may take for the whole request. Default 30,000 ms. */
+  requestTimeoutMs?: number
+}
+
+export interface HttpDestination {
+  readonly kind: 'http'
+  readonly url: string
+  readonly secret?: SecretLike
+}
+
+export interface HandlerContext {
+  signal: AbortSignal
+  attempt: number
+  log: { info(message: string): void }
+}
+
+export type Handler<Types extends string> = (event: EventOf<Types>, context: HandlerContext) => unknown
+
+export interface Subscription<Types extends string = string> {
+  types?: readonly Types[]
+  to: HttpDestination | Handler<Types>
+}
+
+export interface Config {
+  /** How vendors reach this gateway from outside. */
+  publicUrl?: string
+  /** Networks of proxies whose `X-Forwarded-For` counts, or `fly` for `Fly-Client-IP`. Default: nobody's. */
+  trustProxy?: TrustProxy
+  /** The entrances, by their names: `/hooks/<name>`. */
+  sources: Readonly<Record<string, SourceDefinition>>
+  subscriptions?: Readonly<Record<string, Subscription>>
+  /** Days that events are kept. Default 90. */
+  retentionDays?: number
+  egress?: { allow?: readonly string[] }
+  limits?: Limits
+}
+
+/** Gives a configuration its types. */
+export function defineConfig<Types extends string>(
+  config: Omit<Config, 'subscriptions'> & { subscriptions?: Readonly<Record<string, Subscription<Types>>> },
+): Config {
+  return config as unknown as Config
+}
+
+/** A plain setting from the environment. Throws where it is not set and has no default. */
+export function env(name: string, fallback?: string): string {
+  const value = process.env[name]
+  if (value !== undefined && value !== '') return value
+  if (fallback === undefined) throw new TypeError(`${name} is not set: set it, or give env('${name}') a default`)
+  return fallback
+}
+
+/** An HTTP endpoint that events go to. */
+export function http({ url, secret }: { url: string; secret?: SecretLike }): HttpDestination {
+  if (!URL.canParse(url)) throw new TypeError(`http: expected \`url\` to be a URL, got ${JSON.stringify(url)}`)
+  return { kind: 'http', url, ...(secret === undefined ? {} : { secret }) }
+}

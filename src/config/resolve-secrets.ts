@@ -1,0 +1,101 @@
+// Giving every secret of the configuration its values: from the environment, from files, or in development minted once.
+import { generateKeyPairSync } from 'node:crypto'
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import type { Chance } from '../clock.ts'
+import type { SecretKind, SecretUse } from './secret.ts'
+
+type Minted = Record<string, string | { publicKey: string; privateKey: string }>
+
+export interface NamedUse extends SecretUse {
+  /** The setting that uses it, for messages: `sources.banclo`. */
+  setting: string
+}
+
+/** Where minted secrets are kept: a file that only its owner reads. */
+export class MintedSecrets {
+  readonly #path: string
+  readonly #chance: Chance
+  readonly #values: Minted
+
+  constructor(path: string, chance: Chance) {
+    this.#path = path
+    this.#chance = chance
+    this.#values = existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Minted) : {}
+  }
+
+  /** The secret of this name, made now where it was never made. */
+  get(name: string, kind: SecretKind): { value: string; signingKey?: string } {
+    let minted = Object.hasOwn(this.#values, name) ? this.#values[name] : undefined
+    if (minted === undefined) {
+      minted = this.#mint(kind)
+      this.#values[name] = minted
+      this.#save()
+    }
+    return typeof minted === 'string' ? { value: minted } : { value: minted.publicKey, signingKey: minted.privateKey }
+  }
+
+  #mint(kind: SecretKind): Minted[string] {
+    switch (kind) {
+      case 'text':
+        return this.#chance.bytes(24).toString('base64url')
+      case 'standard-webhooks':
+        return `whsec_${this.#chance.bytes(32).toString('base64')}`
+      case 'rsa-public-key':
+        return generateKeyPairSync('rsa', {
+          modulusLength: 2048,
+          publicKeyEncoding: { type: 'spki', format: 'pem' },
+          privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+        })
+    }
+  }
+
+  #save(): void {
+    mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 })
+    const next = `${this.#path}.new`
+    writeFileSync(next, `${JSON.stringify(this.#values, null, 2)}\n`, { mode: 0o600 })
+    chmodSync(next, 0o600)
+    renameSync(next, this.#path)
+  }
+}
+
+/**
+ * Resolves every secret; what is missing is minted where `minted` is given, else returned as problems that name the
+ * variable and the setting.
+ */
+export function resolveSecrets(
+  uses: readonly NamedUse[],
+  env: NodeJS.ProcessEnv,
+  minted: MintedSecrets | undefined,
+): string[] {
+  const problems: string[] = []
+  for (const { secret, kind, setting } of uses) {
+    const { name } = secret
+    try {
+      const values = [read(name, env), read(`${name}_PREVIOUS`, env)].filter(value => value !== undefined)
+      if (values.length > 0) secret.resolve(values)
+      else if (minted === undefined) {
+        problems.push(
+          `${setting}: the secret ${name} is not set. Set ${name}, or ${name}_FILE to the file that holds it`,
+        )
+      } else {
+        const { value, signingKey } = minted.get(name, kind)
+        secret.resolve([value], signingKey)
+      }
+    } catch (error) {
+      problems.push(`${setting}: the secret ${name} cannot be read: ${(error as Error).message}`)
+    }
+  }
+  return problems
+}
+
+/** The variable, or the content of the file that `<name>_FILE` names, without the line's end. */
+export function read(name: string, env: NodeJS.ProcessEnv): string | undefined {
+  const value = env[name]
+  if (value !== undefined && value !== '') return value
+  const file = env[`${name}_FILE`]
+  if (file === undefined || file === '') return undefined
+  const content = readFileSync(file, 'utf8').trimEnd()
+  if (content === '') throw new Error(`${name}_FILE names an empty file`)
+  return content
+}

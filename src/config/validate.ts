@@ -1,0 +1,122 @@
+// Checking a configuration at start: every problem is found at once and names its setting.
+import { ZodObject, z } from 'zod'
+import type { SourceDefinition } from '../adapter.ts'
+import { parseNetwork } from '../checks/ip-allowlist.ts'
+import type { Config } from './config.ts'
+import { ConfigError } from './config-error.ts'
+
+const positive = z.number().int().positive()
+const timezone = z.string().refine(
+  name => {
+    try {
+      new Intl.DateTimeFormat('en', { timeZone: name })
+      return true
+    } catch {
+      return false
+    }
+  },
+  { error: 'expected an IANA time zone such as Europe/Berlin' },
+)
+
+const sourceName = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,62}$/, 'expected a name of lower-case letters, digits and hyphens, at most 63 long')
+
+const commonOptions = z.object({
+  environment: z.string().min(1).optional(),
+  timezone: timezone.optional(),
+  currency: z
+    .string()
+    .regex(/^[A-Z]{3}$/, 'expected an ISO 4217 code such as EUR')
+    .optional(),
+  namespace: z.string().min(1).optional(),
+  formerly: sourceName.optional(),
+  bodyBytesMax: positive.max(1024 * 1024 * 1024).optional(),
+  redact: z
+    .array(z.string().regex(/^[^.]+(\.[^.]+)*$/, 'expected a dotted path such as data.metadata.token'))
+    .optional(),
+  search: z.literal('payload').optional(),
+  retentionDays: z.number().positive().optional(),
+  api: z.unknown().optional(),
+})
+
+const network = z.string().refine(
+  text => {
+    try {
+      return parseNetwork(text) !== undefined
+    } catch {
+      return false
+    }
+  },
+  { error: 'expected an address or network such as 10.0.0.0/8' },
+)
+
+const topLevel = z.strictObject({
+  publicUrl: z.url({ protocol: /^https?$/, error: 'expected an http or https URL' }).optional(),
+  trustProxy: z
+    .union([z.literal('fly'), z.array(network)], { error: "expected 'fly' or a list of networks" })
+    .optional(),
+  sources: z.record(
+    z.string(),
+    z.custom<SourceDefinition>(isSource, 'expected a source, such as banclo({ check: … })'),
+  ),
+  subscriptions: z.record(z.string(), z.unknown()).optional(),
+  retentionDays: z.number().positive().optional(),
+  egress: z.strictObject({ allow: z.array(network).optional() }).optional(),
+  limits: z
+    .strictObject({
+      bodyBytesInFlightMax: positive.optional(),
+      rejectionsMax: positive.optional(),
+      rejectionBytesMax: positive.optional(),
+      headersTimeoutMs: positive.optional(),
+      requestTimeoutMs: positive.optional(),
+    })
+    .optional(),
+})
+
+/** Throws ConfigError with every problem. */
+export function validateConfig(config: Config): void {
+  const parsed = topLevel.safeParse(config)
+  if (!parsed.success) throw new ConfigError(described(parsed.error, []))
+  const problems = Object.entries(config.sources).flatMap(([name, source]) => sourceProblems(name, source, config))
+  if (Object.keys(config.sources).length === 0) problems.push('sources: expected at least one source')
+  if (problems.length > 0) throw new ConfigError(problems)
+}
+
+function isSource(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'adapter' in value && 'options' in value
+}
+
+function sourceProblems(name: string, { adapter, check, options }: SourceDefinition, config: Config): string[] {
+  const at = `sources.${name}`
+  const problems: string[] = []
+  const named = sourceName.safeParse(name)
+  if (!named.success) problems.push(...described(named.error, [at]))
+  if (check === undefined || check === null) {
+    problems.push(
+      `${at}.check: this source takes requests that nobody has checked. Give it a check, or say unverified('why')`,
+    )
+  } else if (check.kind !== 'unverified' && !('verify' in check)) {
+    problems.push(`${at}.check: expected a check such as hmac({ … }), got ${typeof check}`)
+  } else if ('forVendor' in check && check.forVendor !== undefined && check.forVendor !== adapter.vendor) {
+    problems.push(`${at}.check: this is a check of ${check.forVendor}'s, and the source is ${adapter.vendor}'s`)
+  }
+  const own = Object.fromEntries(Object.entries(options).filter(([key]) => !(key in commonOptions.shape)))
+  const common = Object.fromEntries(Object.entries(options).filter(([key]) => key in commonOptions.shape))
+  const schema = adapter.options instanceof ZodObject ? adapter.options.strict() : adapter.options
+  for (const result of [commonOptions.safeParse(common), schema.safeParse(own)]) {
+    if (!result.success) problems.push(...described(result.error, [at]))
+  }
+  const others = Object.entries(config.sources).filter(([other]) => other !== name)
+  if (
+    options.formerly !== undefined &&
+    others.some(([other, { options: theirs }]) => other === options.formerly || theirs.formerly === options.formerly)
+  ) {
+    problems.push(`${at}.formerly: ${options.formerly} is another source`)
+  }
+  return problems
+}
+
+function described(error: z.ZodError, at: readonly PropertyKey[]): string[] {
+  return error.issues.map(issue => `${[...at, ...issue.path].map(String).join('.') || 'config'}: ${issue.message}`)
+}

@@ -1,0 +1,164 @@
+// Builds the parts of one process and joins them. Tests start it as main does, with their own clock and log.
+import { mkdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import type { SourceDefinition } from './adapter.ts'
+import { type Chance, type Clock, systemChance, systemClock } from './clock.ts'
+import type { Config } from './config/config.ts'
+import { ConfigError } from './config/config-error.ts'
+import { MintedSecrets, type NamedUse, resolveSecrets } from './config/resolve-secrets.ts'
+import { Secret } from './config/secret.ts'
+import type { Settings } from './config/settings.ts'
+import { validateConfig } from './config/validate.ts'
+import { clientAddress } from './ingest/address.ts'
+import { InFlight } from './ingest/body.ts'
+import { receiver } from './ingest/receive.ts'
+import { Rejections } from './ingest/rejections.ts'
+import { sealedBox } from './ingest/sealed-box.ts'
+import { type Source, sourceOf } from './ingest/source.ts'
+import { type Log, openLog } from './observe/log.ts'
+import { startRetention } from './retention.ts'
+import { type AppParts, adminRoutes, entranceApp, newApp } from './server/app.ts'
+import { type Listening, listen } from './server/listen.ts'
+import { openSqliteStore } from './store/sqlite/store.ts'
+import type { Store, StoreHealth } from './store/store.ts'
+
+export interface GatewayOptions {
+  settings: Settings
+  config: Config
+  env?: NodeJS.ProcessEnv
+  clock?: Clock
+  chance?: Chance
+  log?: Log
+}
+
+export interface Gateway {
+  url: string
+  adminUrl: string
+  publicUrl: string
+  token: string
+  sources: readonly Source[]
+  store: Store
+  log: Log
+  /** No new requests; what has begun is committed and answered; then everything is closed. */
+  close(): Promise<void>
+}
+
+const tokenName = 'POSTERN_ADMIN_TOKEN'
+const healthForMs = 1_000
+
+/** Throws ConfigError where settings, configuration or secrets are wrong, AppError where the store cannot be opened. */
+export async function startGateway({
+  settings,
+  config,
+  env = process.env,
+  clock = systemClock,
+  chance = systemChance,
+  log = openLog({ level: settings.logLevel }),
+}: GatewayOptions): Promise<Gateway> {
+  validateConfig(config)
+  const token = resolveAll(settings, config, env, chance)
+  const sources = Object.entries(config.sources).map(([name, definition]) => sourceOf(name, definition))
+  warnOfWeakChecks(sources, log)
+  if (Object.keys(config.subscriptions ?? {}).length > 0) {
+    log.warn({}, 'this version keeps events and does not deliver them yet: the subscriptions have no effect')
+  }
+  const byName = new Map(sources.map(source => [source.name, source]))
+  for (const source of sources) if (source.identity !== source.name) byName.set(source.identity, source)
+
+  const store = await openSqliteStore(settings.databasePath)
+  const limits = config.limits ?? {}
+  const box = sealedBox(settings.encryptionKey ?? token, chance)
+  const rejectionLimits = {
+    countMax: limits.rejectionsMax ?? 200,
+    bytesMax: limits.rejectionBytesMax ?? 64 * 1024 * 1024,
+  }
+  const rejections = new Rejections({ store, box, limits: rejectionLimits, clock, chance, log })
+  const receive = receiver({
+    sources: byName,
+    store,
+    rejections,
+    inFlight: new InFlight(limits.bodyBytesInFlightMax ?? 128 * 1024 * 1024),
+    addressOf: clientAddress(config.trustProxy),
+    clock,
+    log,
+  })
+  const retention = startRetention({ store, sources, days: config.retentionDays ?? 90, clock, log })
+  const address = {
+    headersTimeoutMs: limits.headersTimeoutMs ?? 10_000,
+    requestTimeoutMs: limits.requestTimeoutMs ?? 30_000,
+  }
+  const parts: AppParts = {
+    store,
+    secondLook: { store, box, sources: byName, log },
+    token,
+    publicUrl: config.publicUrl ?? `http://${settings.host}:${settings.port}`,
+    receive,
+    health: remembered(() => store.health(), clock),
+  }
+  const servers: Listening[] = []
+  try {
+    const entrance = entranceApp(parts)
+    if (settings.admin === undefined) adminRoutes(entrance, parts)
+    servers.push(await listen(entrance, { ...address, host: settings.host, port: settings.port }))
+    if (settings.admin !== undefined)
+      servers.push(await listen(adminRoutes(newApp(), parts), { ...address, ...settings.admin }))
+  } catch (error) {
+    await Promise.all(servers.map(server => server.close()))
+    await store.close()
+    throw error
+  }
+  const [first, second = first] = servers
+  return {
+    url: first!.url,
+    adminUrl: second!.url,
+    publicUrl: config.publicUrl ?? first!.url,
+    token,
+    sources,
+    store,
+    log,
+    async close() {
+      await Promise.all(servers.map(server => server.close()))
+      await retention.stop()
+      await rejections.settled()
+      await store.close()
+      log.flush()
+    },
+  }
+}
+
+/** Resolves every secret and returns the admin token. */
+function resolveAll(settings: Settings, config: Config, env: NodeJS.ProcessEnv, chance: Chance): string {
+  const token = new Secret(tokenName)
+  const uses: NamedUse[] = [
+    ...Object.entries(config.sources).flatMap(([name, { check }]: [string, SourceDefinition]) =>
+      'secrets' in check ? check.secrets.map(use => ({ ...use, setting: `sources.${name}.check` })) : [],
+    ),
+    { secret: token, kind: 'text', setting: 'the inbox API' },
+  ]
+  const folder = dirname(settings.databasePath)
+  if (settings.development) mkdirSync(folder, { recursive: true, mode: 0o700 })
+  const minted = settings.development ? new MintedSecrets(join(folder, 'secrets.json'), chance) : undefined
+  const problems = resolveSecrets(uses, env, minted)
+  if (problems.length > 0) throw new ConfigError(problems)
+  return token.values()[0]!
+}
+
+function warnOfWeakChecks(sources: readonly Source[], log: Log): void {
+  for (const { name, unverified, check } of sources) {
+    if (unverified !== undefined) {
+      log.warn({ source: name, why: unverified.why }, 'this source takes requests that nobody has checked')
+    } else if (check?.weak) {
+      log.warn({ source: name }, 'this source is checked by address alone, which is as good as the network between')
+    }
+  }
+}
+
+/** The store's health costs a flush: strangers may ask for it as often as they like. */
+function remembered(ask: () => Promise<StoreHealth>, clock: Clock): () => Promise<StoreHealth> {
+  let last: { at: number; health: Promise<StoreHealth> } | undefined
+  return () => {
+    const now = clock.now()
+    if (last === undefined || now - last.at >= healthForMs || now < last.at) last = { at: now, health: ask() }
+    return last.health
+  }
+}

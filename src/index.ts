@@ -1,0 +1,16 @@
+// What users import as `postern`.
+
+export type { Adapter, Draft, InboundRequest, Normalised, SourceDefinition, SourceOptions } from './adapter.ts'
+export { apiKey } from './checks/api-key.ts'
+export { basic } from './checks/basic.ts'
+export { bearer } from './checks/bearer.ts'
+export type { Check, Verdict } from './checks/check.ts'
+export { allOf, anyOf, unverified } from './checks/combine.ts'
+export { type HmacOptions, hmac } from './checks/hmac.ts'
+export { ipAllowlist } from './checks/ip-allowlist.ts'
+export { jwt } from './checks/jwt.ts'
+export { oidc } from './checks/oidc.ts'
+export { pathToken } from './checks/path-token.ts'
+export { type Config, defineConfig, env, type Handler, http, type Limits, type Subscription } from './config/config.ts'
+export { type Secret, type SecretLike, secret } from './config/secret.ts'
+export type { EventOf } from './event.ts'

@@ -1,0 +1,52 @@
+// The process: settings, configuration, the gateway, and its ends. Exits with 1 for what the operator must put right,
+// with 70 when the store can no longer be trusted.
+import { systemClock } from './clock.ts'
+import { ConfigError } from './config/config-error.ts'
+import { loadConfig } from './config/load.ts'
+import { readSettings } from './config/settings.ts'
+import { AppError } from './errors.ts'
+import { type Gateway, startGateway } from './gateway.ts'
+import { welcome } from './welcome.ts'
+
+const exitStoreFailed = 70
+/** How long what has begun may take to end, in milliseconds. */
+const shutdownMs = 20_000
+
+export async function main(): Promise<void> {
+  try {
+    const settings = readSettings(process.env)
+    const { config, path } = await loadConfig(settings.configPath, process.cwd())
+    const gateway = await startGateway({ settings, config })
+    if (settings.development) process.stdout.write(`\n${welcome(gateway, systemClock)}\n`)
+    gateway.log.info(
+      { url: gateway.url, admin: gateway.adminUrl, config: path, database: settings.databasePath },
+      'ready',
+    )
+    endWell(gateway)
+  } catch (error) {
+    const expected = error instanceof ConfigError || error instanceof AppError
+    process.stderr.write(`${expected ? error.message : ((error as Error).stack ?? String(error))}\n`)
+    process.exit(1)
+  }
+}
+
+function endWell(gateway: Gateway): void {
+  let ending = false
+  const end = async (signal: string) => {
+    if (ending) return
+    ending = true
+    gateway.log.info({ signal }, 'stopping')
+    setTimeout(() => process.exit(1), shutdownMs).unref()
+    await gateway.close()
+    process.exit(0)
+  }
+  process.on('SIGTERM', signal => void end(signal))
+  process.on('SIGINT', signal => void end(signal))
+  void gateway.store.failed.then(error => {
+    if (ending) return
+    gateway.log.error({ err: error }, 'the store failed and is not written to again: stopping')
+    gateway.log.flush()
+    // The requests that waited for it are being answered 503 at this moment.
+    setTimeout(() => process.exit(exitStoreFailed), 500)
+  })
+}

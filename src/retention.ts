@@ -1,0 +1,47 @@
+// Retention by age: at start and then every hour, what is older than its source's days is deleted.
+import type { Clock } from './clock.ts'
+import type { Source } from './ingest/source.ts'
+import type { Log } from './observe/log.ts'
+import type { Store } from './store/store.ts'
+
+const everyMs = 3_600_000
+const dayMs = 86_400_000
+
+export interface RetentionParts {
+  store: Store
+  sources: readonly Source[]
+  /** Of sources that do not say. */
+  days: number
+  clock: Clock
+  log: Log
+}
+
+/** Runs until it is stopped; a run that has begun ends after its current step. */
+export function startRetention(parts: RetentionParts): { stop(): Promise<void> } {
+  const stopping = new AbortController()
+  let running = run(parts, stopping.signal)
+  const timer = setInterval(() => {
+    running = running.then(() => run(parts, stopping.signal))
+  }, everyMs)
+  timer.unref()
+  return {
+    async stop() {
+      clearInterval(timer)
+      stopping.abort()
+      await running
+    },
+  }
+}
+
+async function run({ store, sources, days, clock, log }: RetentionParts, signal: AbortSignal): Promise<void> {
+  const now = clock.now()
+  const cutoffs = sources.flatMap(({ name, options }): [string, number][] =>
+    options.retentionDays === undefined ? [] : [[name, now - options.retentionDays * dayMs]],
+  )
+  try {
+    const deleted = await store.expire(new Map(cutoffs), now - days * dayMs, signal)
+    if (deleted > 0) log.info({ deleted }, 'events older than their retention were deleted')
+  } catch (error) {
+    if (!signal.aborted) log.error({ err: error }, 'retention failed; it is tried again in an hour')
+  }
+}

@@ -1,0 +1,66 @@
+// What is served where: the entrance for vendors, and everything else, which may have a port of its own.
+import type { HttpBindings } from '@hono/node-server'
+import { Hono } from 'hono'
+import { bodyLimit } from 'hono/body-limit'
+import { type InboxParts, inboxApi } from '../api/inbox.ts'
+import { problemResponse } from '../api/problem.ts'
+import { catalogueTypes, isCatalogueType, jsonSchema } from '../event.ts'
+import type { Answer } from '../ingest/answer.ts'
+import type { StoreHealth } from '../store/store.ts'
+
+type Receive = (incoming: HttpBindings['incoming']) => Promise<Answer>
+type App = Hono<{ Bindings: HttpBindings }>
+
+export interface AppParts extends InboxParts {
+  receive: Receive
+  health(): Promise<StoreHealth>
+}
+
+/** `/hooks`, `/livez`, and a bare `/readyz`: what may face the internet. */
+export function entranceApp({ receive, health }: AppParts): App {
+  const app = newApp()
+  app.all('/hooks/*', async context => {
+    const { status, headers, body } = await receive(context.env.incoming)
+    return new Response(context.env.incoming.method === 'HEAD' ? null : body, { status, headers })
+  })
+  app.get('/livez', () => Response.json({ status: 'live' }))
+  app.get('/readyz', async () => {
+    const { ok, problem } = await health()
+    return ok
+      ? Response.json({ status: 'ready' })
+      : Response.json({ status: 'unready', problem }, { status: 503, headers: { 'retry-after': '5' } })
+  })
+  return app
+}
+
+/** The inbox API and the schemas, into `app`. */
+export function adminRoutes(app: App, parts: AppParts): App {
+  app.use(
+    '/api/*',
+    bodyLimit({
+      maxSize: 64 * 1024,
+      onError: () => problemResponse('body_too_large', 'the body is larger than 64 KiB'),
+    }),
+  )
+  app.use('/api/*', async (context, next) => {
+    await next()
+    context.res.headers.set('cache-control', 'no-store')
+    context.res.headers.set('x-content-type-options', 'nosniff')
+  })
+  app.route('/api/v1', inboxApi(parts))
+  app.get('/schemas', () => Response.json({ items: catalogueTypes.map(type => `/schemas/${type}/1`) }))
+  app.get('/schemas/:type/:version?', context => {
+    const { type, version = '1' } = context.req.param()
+    if (!isCatalogueType(type) || version !== '1') return problemResponse('not_found', 'there is no such schema')
+    return Response.json(jsonSchema(type), { headers: { 'content-type': 'application/schema+json' } })
+  })
+  return app
+}
+
+/** An app whose own errors and unknown paths tell a stranger nothing. */
+export function newApp(): App {
+  const app: App = new Hono()
+  app.notFound(() => problemResponse('not_found', 'there is no such resource'))
+  app.onError(() => problemResponse('unavailable', 'try again later'))
+  return app
+}

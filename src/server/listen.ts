@@ -1,0 +1,54 @@
+// Listening, with limits for slow senders, and ending: no new requests, what has begun is answered, then out.
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { getRequestListener } from '@hono/node-server'
+import type { Hono } from 'hono'
+import { AppError } from '../errors.ts'
+
+export interface ListenOptions {
+  host: string
+  port: number
+  headersTimeoutMs: number
+  requestTimeoutMs: number
+}
+
+export interface Listening {
+  /** `http://127.0.0.1:8080`. */
+  url: string
+  /** Resolves when every request that had begun is answered. */
+  close(): Promise<void>
+}
+
+/** Throws AppError where the address cannot be had. */
+// biome-ignore lint/suspicious/noExplicitAny: whatever bindings the app has
+export async function listen(app: Hono<any>, options: ListenOptions): Promise<Listening> {
+  const { host, port, headersTimeoutMs, requestTimeoutMs } = options
+  const server = createServer(
+    {
+      headersTimeout: Math.min(headersTimeoutMs, requestTimeoutMs),
+      requestTimeout: requestTimeoutMs,
+      connectionsCheckingInterval: Math.min(1_000, Math.ceil(requestTimeoutMs / 4)),
+      keepAliveTimeout: 65_000,
+    },
+    getRequestListener(app.fetch, { overrideGlobalObjects: false }),
+  )
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', error => {
+      const { code } = error as NodeJS.ErrnoException
+      const reason = code === 'EADDRINUSE' ? 'another process listens there: set PORT' : error.message
+      reject(new AppError('config_invalid', `cannot listen on ${host}:${port}: ${reason}`, { cause: error }))
+    })
+    server.listen(port, host, resolve)
+  })
+  const address = server.address() as AddressInfo
+  return { url: `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`, close: () => close(server) }
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise(resolve => {
+    // Connections that wait between requests are closed now, the others after their answer.
+    server.on('request', (_, response) => response.setHeader('connection', 'close'))
+    server.close(() => resolve())
+    server.closeIdleConnections()
+  })
+}
