@@ -217,7 +217,7 @@ describe('a provider that is away', () => {
   }
   for (const [how, document] of Object.entries(odd)) {
     test(`the discovery document ${how}: refused for now`, async () => {
-      provider.away(response => response.end(JSON.stringify(document(provider.issuer))))
+      provider.away((_, response) => response.end(JSON.stringify(document(provider.issuer))))
       expect(await verdict(check({}, impatient), await minted())).toEqual(refusedWith('unavailable', /is away/))
       expect(provider.asked.filter(path => path === '/jwks')).toEqual([])
     })

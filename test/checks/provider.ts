@@ -1,18 +1,27 @@
 // A real OpenID provider on loopback, whose keys can be changed and which can be away in several ways.
 import { generateKeyPairSync, type JsonWebKey } from 'node:crypto'
-import { createServer, type RequestListener, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import Provider from 'oidc-provider'
 
-/** The ways to be away: each answers every request. */
-export const outages: Record<string, (response: ServerResponse) => void> = {
-  'the connection is reset': response => response.destroy(),
-  'the status is 500': response => response.writeHead(500).end('{}'),
-  'the status is 404': response => response.writeHead(404).end('{}'),
-  'the body is no JSON': response => response.writeHead(200).end('<html>'),
-  'the body is null': response => response.writeHead(200).end('null'),
-  'the body is too large': response => response.writeHead(200).end('"'.padEnd(2_000_000, 'x')),
-  'it redirects': response => response.writeHead(302, { location: '/elsewhere' }).end(),
+type Away = (request: IncomingMessage, response: ServerResponse, answer: () => void) => void
+
+/** The ways to be away: what every request is answered with. */
+export const outages: Record<string, Away> = {
+  'the connection is reset': (_, response) => response.destroy(),
+  'the status is 500': (_, response) => response.writeHead(500).end('{}'),
+  'the status is 404': (_, response) => response.writeHead(404).end('{}'),
+  'the body is no JSON': (_, response) => response.writeHead(200).end('<html>'),
+  'the body is null': (_, response) => response.writeHead(200).end('null'),
+  // Where it redirects to, the right answer would be had.
+  'it redirects': (request, response, answer) =>
+    request.url?.endsWith('?') ? answer() : response.writeHead(302, { location: `${request.url}?` }).end(),
+  'the body is right but too large': (request, response, answer) => {
+    const issuer = `http://${request.headers.host}`
+    const document = { issuer, jwks_uri: `${issuer}/jwks`, padding: 'x'.repeat(2_000_000) }
+    if (request.url === '/jwks') answer()
+    else response.writeHead(200).end(JSON.stringify(document))
+  },
   'it never answers': () => {},
 }
 
@@ -26,16 +35,16 @@ export interface TestProvider extends AsyncDisposable {
   token(options?: { scope?: string; clientId?: string }): Promise<string>
   /** From now on tokens are signed with a new key, and only that is published. */
   rotate(): void
-  away(answer: ((response: ServerResponse) => void) | undefined): void
+  away(answer: Away | undefined): void
 }
 
 export async function startProvider(): Promise<TestProvider> {
   let listener: RequestListener = () => {}
-  let outage: ((response: ServerResponse) => void) | undefined
+  let outage: Away | undefined
   const asked: string[] = []
   const server = createServer((request, response) => {
     if (request.url !== '/token') asked.push(request.url ?? '')
-    if (outage !== undefined && request.url !== '/token') outage(response)
+    if (outage !== undefined && request.url !== '/token') outage(request, response, () => listener(request, response))
     else listener(request, response)
   })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
