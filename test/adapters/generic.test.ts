@@ -185,3 +185,18 @@ describe('generic does not start', () => {
     })
   }
 })
+
+test("GitHub's events without an action have the event's name alone", () => {
+  const type = `join('.', [headers."x-github-event", body.action][?@])`
+  const data = '{refs: {repository: body.repository.full_name}, actor: {kind: `"user"`, name: body.sender.login}}'
+  const push = {
+    headers: { 'x-github-event': 'push' },
+    body: '{"repository":{"full_name":"a/b"},"sender":{"login":"jo"}}',
+  }
+  expect(mapped({ type, data }, push)).toMatchObject([
+    { type: 'custom.acme.push', data: { refs: { repository: 'a/b' }, actor: { kind: 'user', name: 'jo' } } },
+  ])
+  expect(mapped({ type }, { headers: { 'x-github-event': 'issues' }, body: '{"action":"opened"}' })).toMatchObject([
+    { type: 'custom.acme.issues.opened' },
+  ])
+})
