@@ -5,7 +5,10 @@ type Compact<T> = { [K in keyof T]: Exclude<T[K], undefined> }
 /** The object without its undefined members. */
 export function compact<T extends object>(object: T): Compact<T> {
   const kept: Record<string, unknown> = {}
-  for (const [name, value] of Object.entries(object)) if (value !== undefined) kept[name] = value
+  for (const name of Object.keys(object)) {
+    const value = object[name as keyof T]
+    if (value !== undefined) kept[name] = value
+  }
   return kept as Compact<T>
 }
 

@@ -36,5 +36,10 @@ export function decodeId(prefix: string, text: string): Buffer | undefined {
 
 /** The first 16 bytes of SHA-256 over the JSON array of the parts, all of them strings. */
 export function deriveId(...parts: readonly string[]): Buffer {
-  return Buffer.from(hash('sha256', JSON.stringify(parts), 'buffer').subarray(0, 16))
+  return idOfIdentity(JSON.stringify(parts))
+}
+
+/** The same for an array that is written already. */
+export function idOfIdentity(identity: string): Buffer {
+  return Buffer.from(hash('sha256', identity, 'hex').slice(0, 32), 'hex')
 }

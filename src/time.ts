@@ -13,9 +13,16 @@ export function rfc3339(text: string | undefined, timezone = 'UTC'): string | un
   const [, year = '', month = '', day = '', hour = '00', minute = '00', second = '00', fraction = '', offset] = match
   const wall = `${year}-${month}-${day}T${hour}:${minute}:${second}`
   // A leap second is a time; Date does not know it.
-  const instant = Date.parse(`${wall.replace(/:60$/, ':59')}Z`)
-  if (Number.isNaN(instant) || new Date(instant).toISOString().slice(0, 10) !== wall.slice(0, 10)) return undefined
-  return wall + fraction + (offset === undefined ? offsetAt(instant, timezone) : normalOffset(offset))
+  const inYear = Number(month) >= 1 && Number(month) <= 12 && Number(day) >= 1 && Number(day) <= daysIn(year, month)
+  if (!inYear || Number(hour) > 23 || Number(minute) > 59 || Number(second) > 60) return undefined
+  if (offset !== undefined) return wall + fraction + normalOffset(offset)
+  return wall + fraction + offsetAt(Date.parse(`${wall.replace(/:60$/, ':59')}Z`), timezone)
+}
+
+function daysIn(year: string, month: string): number {
+  const number = Number(year)
+  if (month === '02') return (number % 4 === 0 && number % 100 !== 0) || number % 400 === 0 ? 29 : 28
+  return /0[469]|11/.test(month) ? 30 : 31
 }
 
 /**

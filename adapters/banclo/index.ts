@@ -6,8 +6,8 @@ import type { Adapter, Draft, InboundRequest, SourceDefinition, SourceOptions, U
 import type { Check } from '../../src/checks/check.ts'
 import { compact, compactOrNothing } from '../../src/compact.ts'
 import type { Amount, EventData, Phase, Refs, Status } from '../../src/event.ts'
-import type { Json } from '../../src/json/parse.ts'
-import { booleanAt, decimalAt, idAt, integerAt, isObject, textAt } from '../../src/json/read.ts'
+import type { Json, JsonObject } from '../../src/json/parse.ts'
+import { booleanAt, decimalAt, idAt, integerAt, isObject, objectAt, textAt } from '../../src/json/read.ts'
 import { amountOf } from '../../src/money.ts'
 import { snakeCase, typeName } from '../../src/names.ts'
 import { rfc3339 } from '../../src/time.ts'
@@ -37,8 +37,8 @@ const adapter: Adapter = {
     const named = known && Object.hasOwn(mappings, vendortype) ? mappings[vendortype] : undefined
     const loan = idAt(body, 'data', 'loanRequestHashid')
     const vendortime = textAt(body, 'timestamp')
-    const content = contentHash(request)
-    const data: EventData = { ...common(body, loan), ...(named?.data ?? loanData)(body, options) }
+    const metadata = objectAt(body, 'data', 'metadata')
+    const data: EventData = { ...common(body, metadata, loan), ...(named?.data ?? loanData)(metadata, options) }
     // The type promises a status: a change that names none keeps the vendor's own type.
     const mapping = named?.type === 'loan.status_changed' && data.status === undefined ? undefined : named
     return {
@@ -51,9 +51,9 @@ const adapter: Adapter = {
           time: rfc3339(vendortime, options.timezone),
           subject: loan === undefined ? undefined : `loan/${loan}`,
           environment: textAt(body, 'source', 'environment') ?? options.environment,
-          dedupe: dedupeKey(body, content),
-          soft: softKey(body, vendortype),
-          content,
+          dedupe: dedupeKey(body, request),
+          soft: softKey(body, metadata, vendortype),
+          content: contentHash(request),
           data,
         } satisfies Draft,
       ],
@@ -98,18 +98,18 @@ const adapter: Adapter = {
   ],
 }
 
+type Metadata = JsonObject | undefined
+
 interface Mapping {
   type: string
-  data(body: Json, options: SourceOptions): Partial<EventData> & { refs?: Refs }
+  data(metadata: Metadata, options: SourceOptions): Partial<EventData> & { refs?: Refs }
 }
 
-const metadata = (body: Json, name: string): [Json, ...string[]] => [body, 'data', 'metadata', name]
-
-const loanData: Mapping['data'] = (body, options) => {
-  const current = textAt(...metadata(body, 'newStatus')) ?? textAt(...metadata(body, 'status'))
+const loanData: Mapping['data'] = (metadata, options) => {
+  const current = textAt(metadata, 'newStatus') ?? textAt(metadata, 'status')
   return compact({
-    status: current === undefined ? undefined : status(current, textAt(...metadata(body, 'previousStatus'))),
-    amount: amount(body, 'principalAmount', options),
+    status: current === undefined ? undefined : status(current, textAt(metadata, 'previousStatus')),
+    amount: amount(metadata, 'principalAmount', options),
   })
 }
 
@@ -118,47 +118,47 @@ const mappings: Readonly<Record<string, Mapping>> = {
   'loan_request.status_changed': { type: 'loan.status_changed', data: loanData },
   'bid.accepted': {
     type: 'bid.accepted',
-    data: (body, options) =>
+    data: (metadata, options) =>
       compact({
-        amount: amount(body, 'principalAmount', options),
-        totalAmount: amount(body, 'totalPrincipalAmount', options),
+        amount: amount(metadata, 'principalAmount', options),
+        totalAmount: amount(metadata, 'totalPrincipalAmount', options),
         bank: compactOrNothing({
-          name: textAt(...metadata(body, 'bankName')),
-          acronym: textAt(...metadata(body, 'bankAcronym')),
+          name: textAt(metadata, 'bankName'),
+          acronym: textAt(metadata, 'bankAcronym'),
         }),
-        facilitiesCount: integerAt(...metadata(body, 'facilitiesCount')),
-        acceptedAt: textAt(...metadata(body, 'acceptedOn')),
+        facilitiesCount: integerAt(metadata, 'facilitiesCount'),
+        acceptedAt: textAt(metadata, 'acceptedOn'),
       }),
   },
   'task.completed': {
     type: 'task.completed',
-    data: body => {
-      const previous = textAt(...metadata(body, 'previousStatus'))
+    data: metadata => {
+      const previous = textAt(metadata, 'previousStatus')
       return compact({
-        name: textAt(...metadata(body, 'taskName')),
-        slug: textAt(...metadata(body, 'taskSlug')),
+        name: textAt(metadata, 'taskName'),
+        slug: textAt(metadata, 'taskSlug'),
         assignee: compactOrNothing({
-          id: idAt(...metadata(body, 'assigneeHashid')),
-          name: textAt(...metadata(body, 'assigneeName')),
+          id: idAt(metadata, 'assigneeHashid'),
+          name: textAt(metadata, 'assigneeName'),
         }),
         previousStatus: previous === undefined ? undefined : snakeCase(previous),
-        dueAt: textAt(...metadata(body, 'dueDate')),
-        completedAt: textAt(...metadata(body, 'completedAt')),
-        isNewTask: booleanAt(...metadata(body, 'isNewTask')),
+        dueAt: textAt(metadata, 'dueDate'),
+        completedAt: textAt(metadata, 'completedAt'),
+        isNewTask: booleanAt(metadata, 'isNewTask'),
       })
     },
   },
   'message.received': {
     type: 'message.received',
-    data: body => {
-      const kind = textAt(...metadata(body, 'authorType'))
+    data: metadata => {
+      const kind = textAt(metadata, 'authorType')
       return compact({
         actor: compact({
           kind: kind === undefined ? 'unknown' : snakeCase(kind),
-          name: textAt(...metadata(body, 'authorName')),
-          email: textAt(...metadata(body, 'authorEmail')),
+          name: textAt(metadata, 'authorName'),
+          email: textAt(metadata, 'authorEmail'),
         }),
-        attachmentsCount: integerAt(...metadata(body, 'attachmentCount')),
+        attachmentsCount: integerAt(metadata, 'attachmentCount'),
       })
     },
   },
@@ -167,7 +167,7 @@ const mappings: Readonly<Record<string, Mapping>> = {
 /** What the kinds of entity are called as refs. */
 const entityRefs: Readonly<Record<string, string | undefined>> = { LoanRequest: 'loan', LoanBid: 'bid' }
 
-function common(body: Json, loan: string | undefined): EventData {
+function common(body: Json, metadata: Metadata, loan: string | undefined): EventData {
   const entityType = textAt(body, 'data', 'entityType')
   const entity = idAt(body, 'data', 'entityHashid')
   const kind = entityType === undefined ? undefined : (entityRefs[entityType] ?? snakeCase(entityType))
@@ -175,14 +175,14 @@ function common(body: Json, loan: string | undefined): EventData {
     refs: compact({
       ...(kind === undefined || kind === '' ? {} : { [kind]: entity }),
       loan,
-      application: idAt(...metadata(body, 'applicationId')),
-      bank: idAt(...metadata(body, 'bankHashid')),
-      channel: idAt(...metadata(body, 'channelHashid')),
+      application: idAt(metadata, 'applicationId'),
+      bank: idAt(metadata, 'bankHashid'),
+      channel: idAt(metadata, 'channelHashid'),
     }),
     system: textAt(body, 'source', 'system'),
     instance: textAt(body, 'source', 'instanceId'),
     entityType,
-    syncVersion: integerAt(...metadata(body, 'syncVersion')),
+    syncVersion: integerAt(metadata, 'syncVersion'),
   })
 }
 
@@ -211,30 +211,33 @@ function status(raw: string, previous: string | undefined): Status {
   })
 }
 
-function amount(body: Json, name: string, options: SourceOptions): Amount | undefined {
-  return amountOf(decimalAt(...metadata(body, name)), textAt(...metadata(body, 'currency')) ?? options.currency)
+function amount(metadata: Metadata, name: string, options: SourceOptions): Amount | undefined {
+  return amountOf(decimalAt(metadata, name), textAt(metadata, 'currency') ?? options.currency)
 }
 
 /** The page: an event is synced to every offline instance, so an id is unique within its instance only. */
-function dedupeKey(body: Json, content: string): string[] {
+function dedupeKey(body: Json, request: InboundRequest): string[] {
   const [instance, id] = [textAt(body, 'source', 'instanceId'), textAt(body, 'id')]
-  return instance === undefined || id === undefined ? ['content', content] : [instance, id]
+  return instance === undefined || id === undefined
+    ? ['content', contentHash(request) ?? request.sha256]
+    : [instance, id]
 }
 
 /** Two instances tell of one change under two ids. */
-function softKey(body: Json, eventType: string): string[] | undefined {
+function softKey(body: Json, metadata: Metadata, eventType: string): string[] | undefined {
   const entity = textAt(body, 'data', 'entityHashid')
-  const version =
-    textAt(...metadata(body, 'syncVersion')) ??
-    textAt(...metadata(body, 'completedAt')) ??
-    textAt(...metadata(body, 'acceptedOn'))
+  const version = textAt(metadata, 'syncVersion') ?? textAt(metadata, 'completedAt') ?? textAt(metadata, 'acceptedOn')
   return entity === undefined || version === undefined ? undefined : [eventType, entity, version]
 }
 
-/** The content of an event is its text without `security`: a retry that is signed anew is no conflict. */
-function contentHash(request: InboundRequest): string {
+/**
+ * The content of an event is its text without `security`: a retry that is signed anew is no conflict. Undefined where
+ * there is none to leave out.
+ */
+function contentHash(request: InboundRequest): string | undefined {
+  if (!request.body.includes('"security"')) return undefined
   const body = bodyOf(request)
-  if (body === undefined || body.members.find('security').length === 0) return request.sha256
+  if (body === undefined || body.members.find('security').length === 0) return undefined
   const digest = createHash('sha256')
   for (const piece of withoutSecurity(body)) digest.update(piece)
   return digest.digest('hex')

@@ -1,6 +1,5 @@
 // What a sender is told. A stranger learns nothing: problems carry a status, its name, and no reason.
 import { type ErrorCode, errorStatus } from '../errors.ts'
-import { eventId } from '../store/record.ts'
 import type { AppendOutcome } from '../store/store.ts'
 
 export interface Answer {
@@ -14,7 +13,7 @@ const json = { 'content-type': 'application/json' }
 const retryAfterSeconds = '5'
 
 export function accepted(outcomes: readonly AppendOutcome[]): Answer {
-  const events = outcomes.map(({ id, status }) => ({ id: eventId(id), status }))
+  const events = outcomes.map(({ id, status }) => ({ id, status }))
   const [first] = events
   const body = events.length === 1 ? first : { ...first, events }
   return { status: 200, headers: json, body: JSON.stringify(body) }

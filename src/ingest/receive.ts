@@ -6,7 +6,6 @@ import { verifyEarly } from '../checks/combine.ts'
 import type { Clock } from '../clock.ts'
 import { AppError, type ErrorCode } from '../errors.ts'
 import type { Log } from '../observe/log.ts'
-import { eventId } from '../store/record.ts'
 import type { Store } from '../store/store.ts'
 import type { ClientAddress } from './address.ts'
 import { type Answer, accepted, pong, problem, quarantined } from './answer.ts'
@@ -123,7 +122,7 @@ async function admit({ store, log }: ReceiveParts, source: Source, request: Inbo
   const outcomes = await store.append(understood.events, keptRequest)
   const [first] = outcomes
   trace.verdict = outcomes.every(outcome => outcome.status === 'duplicate') ? 'duplicate' : 'accepted'
-  if (first !== undefined) trace.event = eventId(first.id)
+  if (first !== undefined) trace.event = first.id
   if (outcomes.some(outcome => outcome.conflict)) {
     log.warn({ source: source.name, event: trace.event }, 'the same dedupe key came with other content: see /conflicts')
   }

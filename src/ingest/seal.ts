@@ -1,7 +1,7 @@
 // From draft to record: the id is derived, the texts are made fit for an envelope. Pure; the log gives it its place.
 import type { Draft, InboundRequest } from '../adapter.ts'
 import { isoTime } from '../clock.ts'
-import { deriveId } from '../ids.ts'
+import { quickHash } from '../quick-hash.ts'
 import { type EventRecord, refKeys } from '../store/record.ts'
 
 /** What of a source goes into its events. */
@@ -13,6 +13,8 @@ export interface SourceIdentity {
   namespace: string
 }
 
+/** Control characters and halves of surrogate pairs; whole pairs are looked at again, which is rare. */
+const forbidden = /[\u0000-\u001f\u007f-\u009f\ud800-\udfff]/
 const typePattern = /^[a-z0-9_]+(\.[a-z0-9_]+)+$/
 /** Longer attributes help nobody and would fill the indexes; the whole text is in the raw body. */
 const attributeLengthMax = 1024
@@ -28,7 +30,7 @@ export function seal(draft: Draft, source: SourceIdentity, request: InboundReque
   const subject = attribute(draft.subject)
   const tenant = attribute(draft.tenant)
   return {
-    id: deriveId(source.identity, ...draft.dedupe),
+    identity: JSON.stringify([source.identity, ...draft.dedupe]),
     source: source.name,
     vendor: source.vendor,
     type: draft.type,
@@ -41,8 +43,8 @@ export function seal(draft: Draft, source: SourceIdentity, request: InboundReque
     time: time === (vendortime ?? isoTime(request.receivedAt)) ? null : time,
     received: request.receivedAt,
     data: JSON.stringify(draft.data),
-    content: Buffer.from(draft.content ?? request.sha256, 'hex').subarray(0, 8),
-    soft: draft.soft === undefined ? null : deriveId(source.identity, 'soft', ...draft.soft).readUIntBE(0, 6),
+    content: draft.content === undefined ? null : Buffer.from(draft.content.slice(0, 16), 'hex'),
+    soft: draft.soft === undefined ? null : quickHash(JSON.stringify([source.identity, ...draft.soft])),
     refs: refKeys(draft.data.refs, subject),
   }
 }
@@ -50,8 +52,6 @@ export function seal(draft: Draft, source: SourceIdentity, request: InboundReque
 /** CloudEvents forbids control characters and lone surrogates in attributes; they become U+FFFD. */
 function attribute(text: string | undefined): string | null {
   if (text === undefined || text === '') return null
-  return text
-    .slice(0, attributeLengthMax)
-    .toWellFormed()
-    .replace(/[\u0000-\u001f\u007f-\u009f]/g, '\ufffd')
+  const short = text.length > attributeLengthMax ? text.slice(0, attributeLengthMax) : text
+  return forbidden.test(short) ? short.toWellFormed().replace(/[\u0000-\u001f\u007f-\u009f]/g, '\ufffd') : short
 }

@@ -29,7 +29,8 @@ export function understand(source: Source, request: InboundRequest): Understood 
 
 /** Derived from the source and what was sent, so that the same thing twice waits once. */
 function quarantineId(source: Source, request: InboundRequest): Buffer {
-  return deriveId(source.identity, 'quarantine', request.method, request.rest, request.query, request.sha256)
+  const { method, rest, query, sha256 } = request
+  return deriveId(source.identity, 'quarantine', method, rest, query, sha256)
 }
 
 export function requestId(id: Uint8Array): string {

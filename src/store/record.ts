@@ -6,8 +6,8 @@ import { type Envelope, type EventData, isCatalogueType, schemaUrn } from '../ev
 import { encodeId } from '../ids.ts'
 
 export interface EventRecord {
-  /** 16 bytes, derived from the source and the dedupe key. */
-  id: Buffer
+  /** The JSON array of the source and the dedupe key's parts, which the id is derived from. */
+  identity: string
   source: string
   vendor: string
   type: string
@@ -23,16 +23,18 @@ export interface EventRecord {
   received: number
   /** `data` as JSON text. */
   data: string
-  /** 8 bytes of the content's SHA-256: other content under the same id is a conflict. */
-  content: Buffer
-  /** 48 bits derived from the soft key. */
+  /** 8 bytes of the content's SHA-256: other content under the same id is a conflict. Null: the body is the content. */
+  content: Buffer | null
+  /** A quick hash of the soft key. */
   soft: number | null
   /** What the event can be found by: `loan:K0Z1Q`, the subject among them. */
   refs: readonly string[]
 }
 
 /** A record with its place in the log. */
-export interface StoredEvent extends Omit<EventRecord, 'content' | 'soft' | 'refs'> {
+export interface StoredEvent extends Omit<EventRecord, 'identity' | 'content' | 'soft' | 'refs'> {
+  /** 16 bytes: see `deriveId`. */
+  id: Buffer
   sequence: number
   /** The id of the earlier event with the same soft key. */
   sameas: Buffer | null

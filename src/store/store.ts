@@ -21,7 +21,8 @@ export interface KeptRequest {
 export type AppendStatus = 'accepted' | 'duplicate'
 
 export interface AppendOutcome {
-  id: Buffer
+  /** `evt_…` */
+  id: string
   status: AppendStatus
   sequence: number
   /** The same dedupe key with other content: kept for people to see. */

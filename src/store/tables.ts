@@ -24,7 +24,7 @@ export interface EventsTable {
   vendorid: string | null
   vendortime: string | null
   time: string | null
-  /** 48 bits of the soft key's hash: it suggests, it decides nothing. */
+  /** A quick hash of the soft key: it suggests, it decides nothing. */
   soft: number | null
   sameas: Buffer | null
   data: string

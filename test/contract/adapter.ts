@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { NormaliseOptions, SourceDefinition } from '../../src/adapter.ts'
 import { catalogue, isCatalogueType } from '../../src/event.ts'
+import { idOfIdentity } from '../../src/ids.ts'
 import { Inbound } from '../../src/ingest/request.ts'
 import { seal } from '../../src/ingest/seal.ts'
 import { toEvent } from '../../src/store/record.ts'
@@ -42,8 +43,8 @@ export function eventsOf(source: SourceDefinition, sourceName: string, request: 
   const namespace = source.options.namespace ?? sourceName
   const identity = { name: sourceName, identity: sourceName, vendor: source.adapter.vendor, namespace }
   return result.drafts.map((draft, index) => {
-    const { content: _, soft: __, refs: ___, ...record } = seal(draft, identity, request)
-    return toEvent({ ...record, sequence: index + 1, sameas: null })
+    const { identity: key, content: _, soft: __, refs: ___, ...record } = seal(draft, identity, request)
+    return toEvent({ ...record, id: idOfIdentity(key), sequence: index + 1, sameas: null })
   })
 }
 
@@ -114,9 +115,11 @@ export function testAdapter({ vendor, sourceName, cases, sampled }: AdapterSuite
               .map(([at, odd]) => {
                 let seen = 0
                 return Buffer.from(
-                  body.toString().replace(/:("(?:[^"\\]|\\.)*"|-?[\d.eE+]+|true|false|null)/g, all =>
-                    seen++ === at % 20 ? `:${odd}` : all,
-                  ),
+                  body
+                    .toString()
+                    .replace(/:("(?:[^"\\]|\\.)*"|-?[\d.eE+]+|true|false|null)/g, all =>
+                      seen++ === at % 20 ? `:${odd}` : all,
+                    ),
                 )
               }),
           ),
@@ -132,7 +135,8 @@ export function testAdapter({ vendor, sourceName, cases, sampled }: AdapterSuite
         fc.property(anyRequest, request => {
           const first = run(request)
           expect(run(request)).toEqual(first)
-          if ('drafts' in first) for (const event of eventsOf(sampled, sourceName, request) as never[]) expectSchema(event)
+          if ('drafts' in first)
+            for (const event of eventsOf(sampled, sourceName, request) as never[]) expectSchema(event)
           else expect(first.notUnderstood).not.toBe('')
         }),
         { numRuns: 300 },

@@ -1,10 +1,17 @@
 // The append and what else changes the inbox, as the writer's thread does it, inside the batch's transaction.
 // Statements are prepared once, as text: building one takes Kysely longer than SQLite needs to run it.
+import { hash } from 'node:crypto'
 import type { Database, Statement } from 'better-sqlite3'
+import { idOfIdentity } from '../../ids.ts'
+import { quickHash } from '../../quick-hash.ts'
+import { eventId } from '../record.ts'
+import type { AppendStatus } from '../store.ts'
 import type { EventFields, Outcome, QuarantineFields, RejectionFields, RequestFields } from './commands.ts'
-import { bucketOf, refKey } from './ref-index.ts'
+import { bucketOf } from './ref-index.ts'
 import { SoftKeys } from './soft-keys.ts'
 
+const contentBytes = 8
+/** Refs that one statement takes. */
 const refsAtOnce = 4
 const requestColumns = 'method, rest, query, headers, address, sha256, redacted, body'
 
@@ -48,9 +55,15 @@ export class Log {
   append(events: readonly EventFields[], request: RequestFields, pieces: readonly Buffer[]): Outcome[] {
     const [body, sha256] = pieces as [Buffer, Buffer]
     let keptUnder: number | undefined
+    let bodyHash: Buffer | undefined
+    const contentOf = (own: Buffer) => {
+      if (own.length > 0) return own
+      bodyHash ??= (sha256.length > 0 ? sha256 : hash('sha256', body, 'buffer')).subarray(0, contentBytes)
+      return bodyHash
+    }
     return events.map((event, index) => {
-      const id = pieces[2 + index * 2]!
-      const content = pieces[3 + index * 2]!
+      const id = idOfIdentity(event.identity)
+      const content = contentOf(pieces[2 + index]!)
       const sequence = this.#memory.head + 1
       if (this.#statements.identity.run(id, sequence, content).changes === 0) {
         return this.#duplicate(id, content, event, request, body, sha256)
@@ -68,14 +81,14 @@ export class Log {
         keptUnder = sequence
         this.#keepRequest(sequence, request, body, sha256)
       }
-      return { status: 'accepted', sequence, conflict: false }
+      return { id: eventId(id), status: 'accepted', sequence, conflict: false }
     })
   }
 
-  quarantine(entry: QuarantineFields, request: RequestFields, [body, sha256, id]: readonly Buffer[]): Outcome {
+  quarantine(entry: QuarantineFields, request: RequestFields, [body, sha256, id]: readonly Buffer[]): AppendStatus {
     const values = requestValues(request, body!, sha256!)
     const { changes } = this.#statements.quarantine.run(id, entry.source, request.received, entry.reason, ...values)
-    return { status: changes === 0 ? 'duplicate' : 'accepted', sequence: 0, conflict: false }
+    return changes === 0 ? 'duplicate' : 'accepted'
   }
 
   /** Keeps a rejection, and of its source's the newest that fit the limits. */
@@ -133,7 +146,7 @@ export class Log {
     const bucket = bucketOf(sequence)
     for (let at = 0; at < refs.length; at += refsAtOnce) {
       const some = refs.slice(at, at + refsAtOnce)
-      this.#statements.refs[some.length - 1]!.run(...some.flatMap(ref => [bucket, refKey(ref), sequence]))
+      this.#statements.refs[some.length - 1]!.run(...some.flatMap(ref => [bucket, quickHash(ref), sequence]))
     }
   }
 
@@ -151,7 +164,7 @@ export class Log {
       const values = requestValues(request, body, sha256)
       this.#statements.conflict.run(id, content, event.source, event.received, ...values)
     }
-    return { status: 'duplicate', sequence: first.sequence, conflict }
+    return { id: eventId(id), status: 'duplicate', sequence: first.sequence, conflict }
   }
 
   #sameAs(soft: number | null, id: Buffer): Buffer | null {

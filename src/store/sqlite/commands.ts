@@ -2,8 +2,9 @@
 // cloned with the whole slab that it lies in, so the bytes of a batch travel in one buffer that changes hands.
 import type { ErrorCode } from '../../errors.ts'
 
-/** An event's fields but for its bytes, which are `id` and `content`, in that order. */
+/** An event's fields but for its bytes, which are `content` (empty for the body's). */
 export interface EventFields {
+  identity: string
   source: string
   vendor: string
   type: string
@@ -63,6 +64,7 @@ export type Command =
   | { op: 'sql'; sql: string; parameters: readonly unknown[] }
 
 export interface Outcome {
+  id: string
   status: 'accepted' | 'duplicate'
   sequence: number
   conflict: boolean

@@ -3,7 +3,7 @@ import Sqlite from 'better-sqlite3'
 
 /** How long a writer waits for another process's lock, in milliseconds: less than any vendor waits for its answer. */
 const busyTimeoutMs = 4_000
-const cacheKiB = 48 * 1024
+const cacheKiB = 32 * 1024
 
 export function openWriter(path: string): Sqlite.Database {
   const db = new Sqlite(path, { timeout: busyTimeoutMs })

@@ -2,6 +2,7 @@
 // dirty the pages of one small bucket instead of one page each of a tree as large as the log; a look-up asks bucket by
 // bucket. What it finds are candidates: the key is a hash, and the reader compares the event's own refs.
 import { type Kysely, sql } from 'kysely'
+import { quickHash } from '../../quick-hash.ts'
 import type { Tables } from '../tables.ts'
 
 /** 2,048 events: some 35 pages of index, and 500 probes for a million events. */
@@ -9,20 +10,6 @@ const bucketBits = 11
 
 export function bucketOf(sequence: number): number {
   return Math.floor(sequence / 2 ** bucketBits)
-}
-
-/** A 53-bit hash (cyrb53). Not a secret's: two texts with one key cost a comparison and no more. */
-export function refKey(ref: string): number {
-  let a = 0xdeadbeef
-  let b = 0x41c6ce57
-  for (let index = 0; index < ref.length; index++) {
-    const code = ref.charCodeAt(index)
-    a = Math.imul(a ^ code, 2654435761)
-    b = Math.imul(b ^ code, 1597334677)
-  }
-  a = Math.imul(a ^ (a >>> 16), 2246822507) ^ Math.imul(b ^ (b >>> 13), 3266489909)
-  b = Math.imul(b ^ (b >>> 16), 2246822507) ^ Math.imul(a ^ (a >>> 13), 3266489909)
-  return 4294967296 * (2097151 & b) + (a >>> 0)
 }
 
 export interface RefWalk {
@@ -37,7 +24,7 @@ export interface RefWalk {
 
 /** Sequences of events that may have the ref, in the walk's order; fewer than `limit` when there are no more. */
 export async function findRef(db: Kysely<Tables>, { ref, newest, low, high, limit }: RefWalk): Promise<number[]> {
-  const key = refKey(ref)
+  const key = quickHash(ref)
   const found: number[] = []
   const [first, last] = [bucketOf(low), bucketOf(high)]
   // A ref that many events have is found in few buckets, a rare one needs them all: ask for ever more at once.

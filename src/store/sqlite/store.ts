@@ -7,8 +7,8 @@ import { AppError } from '../../errors.ts'
 import { migrations } from '../migrations.ts'
 import { Queries } from '../queries.ts'
 import type { EventRecord } from '../record.ts'
-import type { AppendOutcome, KeptRequest, Store, StoreHealth } from '../store.ts'
-import type { Command, EventFields, Outcome, RequestFields } from './commands.ts'
+import type { AppendOutcome, AppendStatus, KeptRequest, Store, StoreHealth } from '../store.ts'
+import type { Command, EventFields, RequestFields } from './commands.ts'
 import { kyselyOver } from './dialect.ts'
 import { findRef } from './ref-index.ts'
 import { expireEvents } from './retention.ts'
@@ -34,13 +34,11 @@ export async function openSqliteStore(path: string): Promise<Store> {
   )
   const forgotten = { below: 1 }
   const run = <Value>(command: Command, pieces: readonly Uint8Array[] = []) => writer.run<Value>(command, pieces)
-  const outcomes = async (events: readonly EventRecord[], answer: Promise<Outcome[] | null>) =>
-    ((await answer) ?? []).map((outcome, index): AppendOutcome => ({ ...outcome, id: events[index]!.id }))
+  const outcomes = async (answer: Promise<AppendOutcome[] | null>) => (await answer) ?? []
 
   return {
     append: (events, request) =>
       outcomes(
-        events,
         run({ op: 'append', events: events.map(eventFields), request: requestFields(request) }, [
           ...requestPieces(request),
           ...events.flatMap(eventPieces),
@@ -48,7 +46,7 @@ export async function openSqliteStore(path: string): Promise<Store> {
       ),
     async quarantine({ id, source, reason }, request) {
       const command = { op: 'quarantine', entry: { source, reason }, request: requestFields(request) } as const
-      return (await run<Outcome>(command, [...requestPieces(request), id])).status
+      return run<AppendStatus>(command, [...requestPieces(request), id])
     },
     async reject({ id, sealed, ...rejection }, request, limits) {
       await run({ op: 'reject', rejection: { ...rejection, ...limits }, request: requestFields(request) }, [
@@ -59,7 +57,6 @@ export async function openSqliteStore(path: string): Promise<Store> {
     },
     release: (id, events, request) =>
       outcomes(
-        events,
         run({ op: 'move', from: 'quarantine', events: events.map(eventFields), request: requestFields(request) }, [
           ...requestPieces(request),
           id,
@@ -69,7 +66,6 @@ export async function openSqliteStore(path: string): Promise<Store> {
     async admit(id, events, request) {
       if (!('reason' in events)) {
         return outcomes(
-          events,
           run({ op: 'move', from: 'rejections', events: events.map(eventFields), request: requestFields(request) }, [
             ...requestPieces(request),
             id,
@@ -159,12 +155,12 @@ function probeRoom(path: string): void {
   }
 }
 
-function eventFields({ id: _, content: __, ...fields }: EventRecord): EventFields {
+function eventFields({ content: _, ...fields }: EventRecord): EventFields {
   return fields
 }
 
-function eventPieces({ id, content }: EventRecord): Buffer[] {
-  return [id, content]
+function eventPieces({ content }: EventRecord): Buffer[] {
+  return [content ?? empty]
 }
 
 function requestFields({ received, method, rest, query, headers, address, redacted }: KeptRequest): RequestFields {

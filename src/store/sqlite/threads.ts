@@ -13,7 +13,12 @@ const none: readonly Uint8Array[] = []
 /** A worker's file is a `.ts` in a clone and a `.js` in an installation. */
 function start(name: string, path: string): Worker {
   const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
-  return new Worker(new URL(`./${name}.${ending}`, import.meta.url), { workerData: { path }, name: `postern-${name}` })
+  return new Worker(new URL(`./${name}.${ending}`, import.meta.url), {
+    workerData: { path },
+    name: `postern-${name}`,
+    // What a batch allocates is gone when it is answered: a large nursery would only hold memory.
+    resourceLimits: { maxYoungGenerationSizeMb: 12 },
+  })
 }
 
 /** Sends the commands of one turn of the event loop as one message, and at most two messages ahead of the answers. */

@@ -1,0 +1,72 @@
+// The processes that are measured, each ended by its own id.
+import { type ChildProcess, fork, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { openSync, readFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+
+const root = join(import.meta.dirname, '..', '..')
+export const token = 'benchmark-admin-token'
+
+export interface Running {
+  port: number
+  pid: number
+  stop(): Promise<void>
+}
+
+export async function startRival(kind: 'ceiling' | 'naive', databasePath: string): Promise<Running> {
+  const child = fork(join(import.meta.dirname, 'rivals.ts'), [kind, databasePath])
+  const [{ port }] = (await once(child, 'message')) as [{ port: number }]
+  return { port, pid: child.pid!, stop: () => end(child) }
+}
+
+/** Postern as shipped: logging on, to a file. */
+export async function startPostern(
+  folder: string,
+  configPath = join(import.meta.dirname, 'bench.config.ts'),
+): Promise<Running> {
+  const port = await freePort()
+  const log = openSync(join(folder, 'postern.log'), 'a')
+  const extra = process.env.BENCH_NODE_ARGS?.split(' ') ?? []
+  const child = spawn(process.execPath, [...extra, join(root, 'bin', 'postern.js')], {
+    cwd: root,
+    stdio: ['ignore', log, log],
+    env: {
+      ...process.env,
+      PORT: String(port),
+      POSTERN_CONFIG: configPath,
+      POSTERN_DATABASE: `sqlite:${join(folder, 'postern.db')}`,
+      POSTERN_ADMIN_TOKEN: token,
+    },
+  })
+  for (let tries = 0; tries < 200; tries++) {
+    if (child.exitCode !== null)
+      throw new Error(`Postern did not start:\n${readFileSync(join(folder, 'postern.log'), 'utf8')}`)
+    const live = await fetch(`http://127.0.0.1:${port}/livez`).catch(() => undefined)
+    if (live?.ok) return { port, pid: child.pid!, stop: () => end(child) }
+    await new Promise(resolve => setTimeout(resolve, 50))
+  }
+  throw new Error('Postern did not start in 10 s')
+}
+
+/** Resident memory in MiB. */
+export function residentMiB(pid: number): number {
+  const kib = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
+  return Number(kib) / 1024
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null) return
+  const exited = once(child, 'exit')
+  child.kill('SIGTERM')
+  await exited
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  server.close()
+  await once(server, 'close')
+  return port
+}
