@@ -1,6 +1,9 @@
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
-const here = (path: string) => new URL(path, import.meta.url).pathname
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
+/** Real processes, disks and installations: one file at a time. */
+const slow = ['test/faults/**/*.test.ts', 'test/package/**/*.test.ts']
 
 export default defineConfig({
   resolve: {
@@ -11,5 +14,22 @@ export default defineConfig({
       { find: /^postern\/events$/, replacement: here('./src/event.ts') },
     ],
   },
-  test: { include: ['test/**/*.test.ts'], testTimeout: 20_000, hookTimeout: 30_000 },
+  test: {
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: slow,
+          testTimeout: 20_000,
+          hookTimeout: 30_000,
+        },
+      },
+      {
+        extends: true,
+        test: { name: 'slow', include: slow, fileParallelism: false, testTimeout: 300_000, hookTimeout: 300_000 },
+      },
+    ],
+  },
 })

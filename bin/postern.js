@@ -2,7 +2,7 @@
 // Plain JavaScript that any Node can read, so that an old one is told so instead of failing on the syntax. It runs the
 // sources where they are (a clone), else what was built of them (an installation).
 import { existsSync } from 'node:fs'
-import { enableCompileCache } from 'node:module'
+import module from 'node:module'
 import { fileURLToPath } from 'node:url'
 
 const [major] = process.versions.node.split('.').map(Number)
@@ -14,7 +14,7 @@ if (major < 24) {
 
 // Without it each thread loads the compiler that strips the types: 18 MB of memory a thread, and half a second.
 const cache = new URL('../node_modules/.cache/postern-compile', import.meta.url)
-enableCompileCache(fileURLToPath(cache))
+module.enableCompileCache(fileURLToPath(cache))
 process.env.NODE_COMPILE_CACHE ??= fileURLToPath(cache)
 
 const source = new URL('../src/main.ts', import.meta.url)

@@ -8,9 +8,7 @@ import { promisify } from 'node:util'
 const execute = promisify(execFile)
 
 /** Why disks cannot be mounted here; undefined where they can. */
-export const noMounts = whyNoMounts()
-
-function whyNoMounts(): string | undefined {
+export function noMounts(): string | undefined {
   if (process.platform !== 'linux') return 'mounting a test disk needs Linux'
   if (process.getuid?.() !== 0) return 'mounting a test disk needs root'
   const disks = new Disks()

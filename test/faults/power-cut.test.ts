@@ -19,7 +19,8 @@ let disks: Disks
 let gateway: GatewayProcess | undefined
 
 beforeEach(context => {
-  context.skip(noMounts !== undefined, noMounts)
+  const problem = noMounts()
+  context.skip(problem !== undefined, problem)
   disks = new Disks()
 })
 
