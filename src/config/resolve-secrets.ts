@@ -53,7 +53,8 @@ export class MintedSecrets {
   #save(): void {
     mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 })
     const next = `${this.#path}.new`
-    writeFileSync(next, `${JSON.stringify(this.#values, null, 2)}\n`, { mode: 0o600 })
+    // Flushed before it is renamed: else a power cut may leave an empty file, and what was printed is gone.
+    writeFileSync(next, `${JSON.stringify(this.#values, null, 2)}\n`, { mode: 0o600, flush: true })
     chmodSync(next, 0o600)
     renameSync(next, this.#path)
   }
