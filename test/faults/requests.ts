@@ -30,7 +30,12 @@ function signedRequest(number: number): SignedRequest {
       loanRequestHashid: loan,
       entityHashid: loan,
       entityType: 'LoanRequest',
-      metadata: { applicationId: `APP-${number}`, previousStatus: 'PRE_BID', newStatus: 'BID', principalAmount: number },
+      metadata: {
+        applicationId: `APP-${number}`,
+        previousStatus: 'PRE_BID',
+        newStatus: 'BID',
+        principalAmount: number,
+      },
     },
   })
   const mac = createHmac('sha256', secret).update(text).digest('hex')
