@@ -15,8 +15,9 @@ if (major < 24) {
 // Without it each thread loads the compiler that strips the types: 18 MB of memory a thread, and half a second.
 const cache = new URL('../node_modules/.cache/postern-compile', import.meta.url)
 module.enableCompileCache(fileURLToPath(cache))
-process.env.NODE_COMPILE_CACHE ??= fileURLToPath(cache)
+if (!process.env.NODE_COMPILE_CACHE) process.env.NODE_COMPILE_CACHE = fileURLToPath(cache)
 
 const source = new URL('../src/main.ts', import.meta.url)
-const { main } = await import(existsSync(source) ? source.href : new URL('../dist/src/main.js', import.meta.url).href)
-await main()
+const main = existsSync(source) ? source : new URL('../dist/src/main.js', import.meta.url)
+// Neither `await` nor `??=` here: an old Node would fail on them before it is told what it lacks.
+void import(main.href).then(({ main }) => main())

@@ -1,9 +1,9 @@
 // Loading a configuration file from wherever it lies: `postern` and `postern/*` mean the running copy, built or not, and
 // a `.ts` file is a module whatever the package.json around it says.
-import { existsSync } from 'node:fs'
+import { existsSync, realpathSync } from 'node:fs'
 import { registerHooks } from 'node:module'
 import { dirname, resolve } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { Config } from './config.ts'
 import { ConfigError } from './config-error.ts'
 
@@ -22,7 +22,8 @@ const names = new Map([
 export async function loadConfig(path: string | undefined, folder: string): Promise<{ config: Config; path: string }> {
   const file = path === undefined ? defaultFile(folder) : resolve(folder, path)
   if (!existsSync(file)) throw new ConfigError([`POSTERN_CONFIG: there is no file ${file}`])
-  const home = `${pathToFileURL(dirname(file)).href}/`
+  // Node asks the hooks about real paths.
+  const home = `${pathToFileURL(dirname(realpathSync(file))).href}/`
   const hooks = registerHooks({
     resolve: (specifier, context, next) => {
       const url = names.get(specifier)
@@ -50,5 +51,5 @@ function defaultFile(folder: string): string {
     const file = resolve(folder, name)
     if (existsSync(file)) return file
   }
-  return new URL(`../../postern.config.${ending}`, import.meta.url).pathname
+  return fileURLToPath(new URL(`../../postern.config.${ending}`, import.meta.url))
 }
