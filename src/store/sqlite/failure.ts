@@ -9,8 +9,10 @@ import type { Result } from './commands.ts'
 export function classify(error: unknown): Result & { ok: false } {
   const message = error instanceof Error ? error.message : String(error)
   const code = error instanceof Sqlite.SqliteError ? error.code : ''
-  if (code.startsWith('SQLITE_FULL'))
+  // No room for the WAL's index to grow, which is made anew from the WAL: nothing that is kept was touched.
+  if (code.startsWith('SQLITE_FULL') || code === 'SQLITE_IOERR_SHMSIZE') {
     return { ok: false, code: 'store_full', message: 'the disk is full', fatal: false }
+  }
   if (/^SQLITE_(BUSY|LOCKED)/.test(code)) {
     return { ok: false, code: 'store_busy', message: 'another process holds the database', fatal: false }
   }
