@@ -1,0 +1,263 @@
+// `npm run bench`: what Postern costs, against a ceiling and a naive way that are measured in the same run, in turn.
+// Machines are noisy: the figures to compare are ratios, and medians of several rounds. Traffic stays on loopback.
+import { closeSync, fdatasyncSync, mkdirSync, mkdtempSync, openSync, rmSync, statSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import Sqlite from 'better-sqlite3'
+import { closedLoop, hasWrk, type Latencies, openLoop, percentiles, RequestFile } from './load.ts'
+import { prefill } from './prefill.ts'
+import { residentMiB, startPostern, startRival, token } from './processes.ts'
+import { body, rawRequest, writeRequests } from './requests.ts'
+
+const quick = process.argv.includes('--quick')
+const rounds = 3
+const seconds = quick ? 3 : 8
+const events = quick ? 60_000 : 500_000
+const scanned = quick ? 100_000 : 1_000_000
+const connections = 64
+
+const base = join(import.meta.dirname, '..', '..', 'data')
+mkdirSync(base, { recursive: true })
+const folder = mkdtempSync(join(base, 'bench-'))
+const results: { what: string; measured: string; bar: string; holds: boolean | undefined }[] = []
+process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+
+await throughput()
+await sizes()
+await reading()
+print()
+
+/** Ceiling, naive and Postern in turn; then Postern's latencies, its memory, and what the store says happened. */
+async function throughput(): Promise<void> {
+  const total = events + rounds * connections * 2 + 10_000
+  note(
+    `signing ${total} requests of ${body(1).length} bytes; ${hasWrk ? 'wrk' : 'own client'} with ${connections} connections`,
+  )
+  const path = join(folder, 'requests')
+  writeRequests(path, 0, total)
+  const distinct = new RequestFile(path)
+  const home = join(folder, 'inbox')
+  mkdirSync(home)
+  const ceiling: number[] = []
+  const naive: number[] = []
+  const ours: number[] = []
+  let acknowledged = 0
+  let postern = await startPostern(home)
+  for (let round = 0; round < rounds; round++) {
+    for (const [kind, rates] of [
+      ['ceiling', ceiling],
+      ['naive', naive],
+    ] as const) {
+      const rival = await startRival(kind, join(folder, `naive-${round}.db`))
+      rates.push((await closedLoop(rival.port, new RequestFile(path), { connections, seconds })).perSecond)
+      await rival.stop()
+    }
+    // The first of a new process's requests are slow everywhere: rivals and Postern alike begin cold.
+    await postern.stop()
+    postern = await startPostern(home)
+    const run = await closedLoop(postern.port, distinct, { connections, seconds })
+    if (run.failures > 0) throw new Error(`${run.failures} requests failed`)
+    ours.push(run.perSecond)
+    acknowledged += run.sent
+    note(
+      `round ${round + 1}: ceiling ${rate(ceiling[round]!)}, naive ${rate(naive[round]!)}, Postern ${rate(ours[round]!)}`,
+    )
+  }
+  report('ceiling: read, HMAC, parse, nothing stored', spread(ceiling))
+  report('naive: the same, one commit a request', spread(naive))
+  report('Postern as shipped', spread(ours))
+  const ratios = ours.map((each, round) => each / ceiling[round]!)
+  const gains = ours.map((each, round) => each / naive[round]!)
+  report('Postern ÷ ceiling', `${median(ratios).toFixed(2)} (${list(ratios)})`, '≥ 0.5', median(ratios) >= 0.5)
+  report('Postern ÷ naive', `${median(gains).toFixed(1)} (${list(gains)})`, '≥ 5', median(gains) >= 5)
+
+  const perSecond = median(ours) / 2
+  const latencies: Latencies[] = []
+  for (let round = 0; round < rounds; round++) {
+    const requests = distinct.take(Math.floor(perSecond * (quick ? 2 : 5)))
+    latencies.push(await openLoop(postern.port, requests, { perSecond }))
+    acknowledged += requests.length
+  }
+  const p99 = latencies.map(each => each.p99)
+  report(
+    `open loop at half (${rate(perSecond)}): p99`,
+    `${ms(median(p99))} (${list(p99)})`,
+    '≤ 15 ms',
+    median(p99) <= 15,
+  )
+
+  const lone = distinct.take(quick ? 500 : 2_000)
+  const flush = flushTime(join(folder, 'flush'))
+  const alone = await openLoopAlone(postern.port, lone)
+  acknowledged += lone.length
+  report('one connection: p50', `${ms(alone)} (flush ${ms(flush)})`, '≤ flush + 1 ms', alone <= flush + 1)
+
+  while (acknowledged < events) {
+    const run = await closedLoop(postern.port, distinct, { connections, seconds: quick ? 3 : 10 })
+    if (run.sent < 100) break
+    acknowledged += run.sent
+  }
+  const resident = residentMiB(postern.pid)
+  report(`resident memory after ${acknowledged} events`, `${resident.toFixed(0)} MiB`, '≤ 250 MiB', resident <= 250)
+  await postern.stop()
+  const db = new Sqlite(join(home, 'postern.db'), { readonly: true })
+  const stored = db.prepare('select count(*) as events, count(distinct id) as ids from events').get() as {
+    events: number
+    ids: number
+  }
+  db.close()
+  // wrk ends with a request a connection under way that it does not count.
+  const surplus = stored.events - acknowledged
+  const exact = stored.events === stored.ids && surplus >= 0 && surplus <= connections * (rounds + 20)
+  report(
+    'acknowledged, stored, distinct',
+    `${acknowledged}, ${stored.events}, ${stored.ids}`,
+    'none lost or doubled',
+    exact,
+  )
+  rmSync(path)
+}
+
+/** Bytes of database for each byte of request, after a checkpoint. */
+async function sizes(): Promise<void> {
+  for (const [bytes, bar] of [
+    [500, 2.6],
+    [8_192, 1.3],
+  ] as const) {
+    const home = join(folder, `size-${bytes}`)
+    mkdirSync(home)
+    const count = quick ? 5_000 : 50_000
+    const postern = await startPostern(home)
+    const requests = Array.from({ length: count }, (_, index) => rawRequest(index, bytes))
+    const sizeOfBodies =
+      Array.from({ length: 100 }, (_, index) => body(index, bytes).length).reduce((a, b) => a + b) / 100
+    await openLoop(postern.port, requests, { perSecond: 1e9 })
+    await postern.stop()
+    const ratio = statSync(join(home, 'postern.db')).size / (count * sizeOfBodies)
+    report(`database bytes a byte, bodies of ${sizeOfBodies.toFixed(0)}`, ratio.toFixed(2), `≤ ${bar}`, ratio <= bar)
+  }
+}
+
+/** Acknowledging while a filter that no index carries walks the whole log, over and over. */
+async function reading(): Promise<void> {
+  const home = join(folder, 'reading')
+  mkdirSync(home)
+  note(`storing ${scanned} events to be read`)
+  await prefill(join(home, 'postern.db'), scanned)
+  const postern = await startPostern(home)
+  const make = (first: number, count: number) => Array.from({ length: count }, (_, index) => rawRequest(first + index))
+  let next = scanned
+  const warm = make(next, 20_000)
+  next += warm.length
+  const maximum = await pace(() => openLoop(postern.port, warm, { perSecond: 1e9 }), warm.length)
+  const perSecond = maximum / 4
+  const alone: number[] = []
+  const beside: number[] = []
+  let wal = 0
+  for (let round = 0; round < rounds; round++) {
+    const batch = () => {
+      const requests = make(next, Math.floor(perSecond * (quick ? 2 : 5)))
+      next += requests.length
+      return requests
+    }
+    alone.push((await openLoop(postern.port, batch(), { perSecond })).p99)
+    let reads = 0
+    let stop = false
+    const reader = (async () => {
+      while (!stop) {
+        const url = `http://127.0.0.1:${postern.port}/api/v1/events?ref=bank:B1A2C3&ref=partner:nobody&limit=500`
+        const answer = await fetch(url, { headers: { authorization: `Bearer ${token}` } })
+        if (!answer.ok) throw new Error(`a read was answered ${answer.status}`)
+        await answer.text()
+        reads++
+      }
+    })()
+    const watch = setInterval(() => {
+      wal = Math.max(wal, statSync(join(home, 'postern.db-wal')).size)
+    }, 100)
+    beside.push((await openLoop(postern.port, batch(), { perSecond })).p99)
+    stop = true
+    await reader
+    clearInterval(watch)
+    note(`round ${round + 1}: p99 ${ms(alone[round]!)} alone, ${ms(beside[round]!)} beside ${reads} scans`)
+  }
+  const change = median(beside.map((each, round) => each / alone[round]!))
+  report(
+    `p99 at ${rate(perSecond)} while ${scanned} events are scanned`,
+    `${ms(median(alone))} → ${ms(median(beside))} (×${change.toFixed(2)})`,
+    '≤ ×1.2',
+    change <= 1.2,
+  )
+  report('WAL at its largest meanwhile', `${(wal / 2 ** 20).toFixed(0)} MiB`, '≤ 64 MiB', wal <= 64 * 2 ** 20)
+  await postern.stop()
+}
+
+async function pace(run: () => Promise<unknown>, count: number): Promise<number> {
+  const started = performance.now()
+  await run()
+  return count / ((performance.now() - started) / 1000)
+}
+
+async function openLoopAlone(port: number, requests: readonly Buffer[]): Promise<number> {
+  const times: number[] = []
+  const { Connection } = await import('./load.ts')
+  const connection = new Connection(port)
+  for (const request of requests) {
+    const started = performance.now()
+    await connection.send(request)
+    times.push(performance.now() - started)
+  }
+  connection.close()
+  return percentiles(times).p50
+}
+
+/** What the disk takes to flush as many bytes as the commit of one event writes. */
+function flushTime(path: string): number {
+  const file = openSync(path, 'w')
+  const page = Buffer.alloc(10 * 4096, 1)
+  // Written over and over in the same place, as the WAL is.
+  const times = Array.from({ length: 300 }, () => {
+    writeSync(file, page, 0, page.length, 0)
+    const started = performance.now()
+    fdatasyncSync(file)
+    return performance.now() - started
+  })
+  closeSync(file)
+  return percentiles(times).p50
+}
+
+function report(what: string, measured: string, bar = '', holds?: boolean): void {
+  results.push({ what, measured, bar, holds })
+}
+
+function print(): void {
+  const width = Math.max(...results.map(({ what }) => what.length))
+  console.log()
+  for (const { what, measured, bar, holds } of results) {
+    const verdict = holds === undefined ? '' : `${bar.padEnd(22)} ${holds ? 'holds' : 'MISSED'}`
+    console.log(`${what.padEnd(width)}  ${measured.padEnd(34)}  ${verdict}`)
+  }
+}
+
+function note(text: string): void {
+  console.log(text)
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
+}
+
+function spread(values: readonly number[]): string {
+  return `${rate(median(values))} (${Math.round(Math.min(...values))}–${Math.round(Math.max(...values))})`
+}
+
+function rate(value: number): string {
+  return `${Math.round(value)}/s`
+}
+
+function ms(value: number): string {
+  return `${value.toFixed(1)} ms`
+}
+
+function list(values: readonly number[]): string {
+  return values.map(value => value.toFixed(2)).join(', ')
+}
