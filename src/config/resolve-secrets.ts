@@ -81,7 +81,7 @@ export function resolveSecrets(
         )
       } else {
         const { value, signingKey } = minted.get(name, kind)
-        secret.resolve([value], signingKey)
+        secret.resolve([value], signingKey, true)
       }
     } catch (error) {
       problems.push(`${setting}: the secret ${name} cannot be read: ${(error as Error).message}`)

@@ -10,13 +10,15 @@ export class Secret {
   readonly name: string
   #values: readonly string[] | undefined
   #signingKey: string | undefined
+  #minted = false
 
   constructor(name: string) {
     this.name = name
   }
 
-  /** Set once at start. `signingKey` is the private half of a key pair that Postern minted. */
-  resolve(values: readonly string[], signingKey?: string): void {
+  /** Set once at start. `signingKey` is the private half of a key pair; `minted` that Postern made it. */
+  resolve(values: readonly string[], signingKey?: string, minted = false): void {
+    this.#minted = minted
     this.#values = values.filter(value => value !== '')
     this.#signingKey = signingKey
   }
@@ -25,6 +27,11 @@ export class Secret {
   values(): readonly string[] {
     if (this.#values === undefined) throw new Error(`secret ${this.name} was read before it was resolved`)
     return this.#values
+  }
+
+  /** Whether Postern made it: then it may be shown to who develops, and signed with. */
+  get minted(): boolean {
+    return this.#minted
   }
 
   /** PEM of the private key, where Postern minted the pair. */

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { ConfigError } from './config-error.ts'
+import { read } from './resolve-secrets.ts'
 
 export interface Settings {
   port: number
@@ -9,7 +10,6 @@ export interface Settings {
   /** Undefined: the default file, or the one that comes with Postern. */
   configPath: string | undefined
   databasePath: string
-  adminToken: string | undefined
   admin: { port: number; host: string } | undefined
   encryptionKey: string | undefined
   logLevel: string
@@ -26,14 +26,20 @@ const environment = z.object({
   HOST: text.default('127.0.0.1'),
   POSTERN_CONFIG: text.optional(),
   POSTERN_DATABASE: text.default('sqlite:./data/postern.db'),
-  POSTERN_ADMIN_TOKEN: text.min(16, 'must have at least 16 characters').optional(),
   POSTERN_ADMIN_PORT: port.optional(),
   POSTERN_ADMIN_HOST: text.optional(),
   POSTERN_ROLE: z.enum(['all', 'ingest', 'deliver']).default('all'),
-  POSTERN_KEY: text.min(16, 'must have at least 16 characters').optional(),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   NODE_ENV: z.string().optional(),
 })
+
+function readKey(env: NodeJS.ProcessEnv): string | undefined {
+  try {
+    return read('POSTERN_KEY', env)
+  } catch (error) {
+    throw new ConfigError([`POSTERN_KEY: it cannot be read: ${(error as Error).message}`])
+  }
+}
 
 /** Throws ConfigError, which names every variable that is wrong. */
 export function readSettings(env: NodeJS.ProcessEnv): Settings {
@@ -58,9 +64,8 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     host: values.HOST,
     configPath: values.POSTERN_CONFIG,
     databasePath: resolve(database),
-    adminToken: values.POSTERN_ADMIN_TOKEN,
     admin,
-    encryptionKey: values.POSTERN_KEY,
+    encryptionKey: readKey(env),
     logLevel: values.LOG_LEVEL,
     development: loopback.test(values.HOST) && values.NODE_ENV !== 'production',
   }

@@ -21,5 +21,7 @@ export function openWriter(path: string): Sqlite.Database {
 export function openReader(path: string): Sqlite.Database {
   const db = new Sqlite(path, { readonly: true, fileMustExist: true, timeout: busyTimeoutMs })
   db.pragma('cache_size = -8192')
+  // From its first read on it holds the file: a writer that fails is then never the last to close it.
+  db.pragma('schema_version')
   return db
 }
