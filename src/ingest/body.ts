@@ -1,12 +1,13 @@
 // Reading a body: bounded while it is read and while it is inflated, and within what all bodies together may hold.
 import type { IncomingMessage } from 'node:http'
-import { promisify } from 'node:util'
-import { gunzip } from 'node:zlib'
+import { createGunzip } from 'node:zlib'
 
 export type ReadBody =
   | { ok: true; bytes: Buffer }
-  /** `beginning` is what was read of it before that showed. */
-  | { ok: false; problem: 'too_large' | 'no_memory' | 'aborted' | 'corrupt'; beginning: Buffer }
+  /** `beginning` is what was read of it before that showed; of a corrupt one all of it, as it came. */
+  | { ok: false; problem: Problem; beginning: Buffer }
+
+type Problem = 'too_large' | 'no_memory' | 'aborted' | 'corrupt'
 
 /** Bytes of bodies that are held at this moment, over all requests. */
 export class InFlight {
@@ -21,9 +22,12 @@ export class InFlight {
     return this.#bytes
   }
 
-  /** False where there is no room; one body is always taken, or the largest could never be. */
-  take(bytes: number): boolean {
-    if (this.#bytes > 0 && this.#bytes + bytes > this.#bytesMax) return false
+  /**
+   * False where there is no room. One body is always taken, or the largest could never be: `own` are the bytes that it
+   * holds already.
+   */
+  take(bytes: number, own = 0): boolean {
+    if (this.#bytes > own && this.#bytes + bytes > this.#bytesMax) return false
     this.#bytes += bytes
     return true
   }
@@ -33,9 +37,9 @@ export class InFlight {
   }
 }
 
-const inflate = promisify(gunzip)
 /** What of a body that is too large is kept for people to recognise it by. */
 const beginningBytes = 16 * 1024
+const inflatedPieceBytes = 64 * 1024
 
 /** Takes room in `inFlight` as the body comes, and gives it back by `release`. */
 export class BodyReader {
@@ -75,8 +79,7 @@ export class BodyReader {
       }
       const onData = (chunk: Buffer) => {
         length += chunk.length
-        if (!this.#inFlight.take(chunk.length)) return refuse('no_memory')
-        this.#taken += chunk.length
+        if (!this.#take(chunk.length)) return refuse('no_memory')
         chunks.push(chunk)
         if (length > bytesMax) refuse('too_large')
       }
@@ -88,17 +91,31 @@ export class BodyReader {
     })
   }
 
-  async #inflate(bytes: Buffer, bytesMax: number): Promise<ReadBody> {
-    const beginning = bytes.subarray(0, beginningBytes)
-    try {
-      const inflated = await inflate(bytes, { maxOutputLength: Math.max(1, bytesMax) })
-      const more = inflated.length - bytes.length
-      if (more > 0 && !this.#inFlight.take(more)) return { ok: false, problem: 'no_memory', beginning }
-      this.#taken += Math.max(0, more)
-      return { ok: true, bytes: inflated }
-    } catch (error) {
-      const large = (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE'
-      return { ok: false, problem: large ? 'too_large' : 'corrupt', beginning }
-    }
+  /** Piece by piece, so that a bomb is found before it is held. */
+  #inflate(bytes: Buffer, bytesMax: number): Promise<ReadBody> {
+    return new Promise(resolve => {
+      const gunzip = createGunzip({ chunkSize: inflatedPieceBytes })
+      const pieces: Buffer[] = []
+      let length = 0
+      const refuse = (problem: Problem, beginning: Buffer) => {
+        gunzip.removeAllListeners('data').destroy()
+        resolve({ ok: false, problem, beginning })
+      }
+      gunzip.on('data', (piece: Buffer) => {
+        length += piece.length
+        if (length > bytesMax) return refuse('too_large', bytes.subarray(0, beginningBytes))
+        if (!this.#take(piece.length)) return refuse('no_memory', bytes.subarray(0, beginningBytes))
+        pieces.push(piece)
+      })
+      gunzip.on('end', () => resolve({ ok: true, bytes: pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces) }))
+      gunzip.on('error', () => refuse('corrupt', bytes))
+      gunzip.end(bytes)
+    })
+  }
+
+  #take(bytes: number): boolean {
+    if (!this.#inFlight.take(bytes, this.#taken)) return false
+    this.#taken += bytes
+    return true
   }
 }
