@@ -112,7 +112,7 @@ export class Writer {
     for (const waiting of this.#sent.splice(0)) waiting.reject(this.#dead)
     for (const { waiting } of this.#queue.splice(0)) waiting.reject(this.#dead)
     // The last connection to close would flush once more, and believe it: this one is closed while the reader's is open.
-    this.#fail(this.#dead)
+    void this.#worker.terminate().finally(() => this.#fail(this.#dead!))
   }
 }
 
