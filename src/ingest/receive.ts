@@ -91,7 +91,15 @@ async function receive(
 
   const methods = source.adapter.methods?.(route.rest) ?? ['POST']
   if (!methods.includes(method)) {
-    if (method === 'GET' || method === 'HEAD') return ping(bare, source, trace)
+    // Before anything else is said: a wrong path token and an unknown source get the same answer to every method.
+    if (source.hasPathToken && source.check?.ownsSegment?.(route.pathToken ?? '') !== true) {
+      trace.verdict = 'no such source'
+      return problem('not_found')
+    }
+    if (method === 'GET' || method === 'HEAD') {
+      trace.verdict = 'pinged'
+      return pong()
+    }
     trace.verdict = 'method not allowed'
     return problem('method_not_allowed', { allow: [...new Set([...methods, 'GET', 'HEAD'])].join(', ') })
   }
@@ -194,12 +202,6 @@ async function unread(
       return problem('body_too_large', { connection: 'close' })
     }
   }
-}
-
-async function ping(request: Inbound, source: Source, trace: Trace): Promise<Answer> {
-  const right = !source.hasPathToken || source.check?.ownsSegment?.(request.pathToken ?? '') === true
-  trace.verdict = right ? 'pinged' : 'no such source'
-  return right ? pong() : problem('not_found')
 }
 
 function earlyVerdict(source: Source, request: Inbound): Promise<Verdict | undefined> | undefined {

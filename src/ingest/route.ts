@@ -11,7 +11,9 @@ export interface Route {
 const prefix = '/hooks/'
 
 /** The route of a raw request target; undefined where no source is meant. */
-export function routeOf(target: string, sources: ReadonlyMap<string, Source>): Route | undefined {
+export function routeOf(whole: string, sources: ReadonlyMap<string, Source>): Route | undefined {
+  // Proxies may send the target in absolute form, and every server takes it (RFC 9112, 3.2.2).
+  const target = whole.startsWith('/') ? whole : whole.replace(/^https?:\/\/[^/?]*/i, '')
   const mark = target.indexOf('?')
   const path = mark < 0 ? target : target.slice(0, mark)
   if (!path.startsWith(prefix)) return undefined
