@@ -6,7 +6,14 @@ import { idOfIdentity } from '../../ids.ts'
 import { quickHash } from '../../quick-hash.ts'
 import { eventId } from '../record.ts'
 import type { AppendStatus } from '../store.ts'
-import type { EventFields, Outcome, QuarantineFields, RejectionFields, RequestFields } from './commands.ts'
+import {
+  type EventFields,
+  kindKey,
+  type Outcome,
+  type QuarantineFields,
+  type RejectionFields,
+  type RequestFields,
+} from './commands.ts'
 import { bucketOf } from './ref-index.ts'
 import { SoftKeys } from './soft-keys.ts'
 
@@ -62,20 +69,20 @@ export class Log {
       return bodyHash
     }
     return events.map((event, index) => {
-      const id = idOfIdentity(event.identity)
+      const [identity, kind, subject, vendorid, vendortime, time, received, soft, data, refs] = event
+      const id = idOfIdentity(identity)
       const content = contentOf(pieces[2 + index]!)
       const sequence = this.#memory.head + 1
       if (this.#statements.identity.run(id, sequence, content).changes === 0) {
-        return this.#duplicate(id, content, event, request, body, sha256)
+        return this.#duplicate(id, content, kind, request, body, sha256)
       }
       this.#memory.head = sequence
-      const { subject, vendorid, vendortime, time, received, soft, data } = event
       const shared = keptUnder ?? null
       this.#statements.event.run(
-        sequence, id, this.#kind(event), shared, received, subject, vendorid, vendortime, time,
+        sequence, id, this.#kind(kind), shared, received, subject, vendorid, vendortime, time,
         soft, this.#sameAs(soft, id), data,
       ) // biome-ignore format: the columns in their order
-      this.#index(event.refs, sequence)
+      this.#index(refs, sequence)
       this.#touchMinute(Math.floor(received / 60_000), sequence)
       if (keptUnder === undefined) {
         keptUnder = sequence
@@ -127,10 +134,10 @@ export class Log {
   }
 
   /** Deletes up to 1,000 identities behind `after` whose event was below `below`; returns the last one looked at. */
-  forgetIdentities(after: Buffer, below: number): Buffer | null {
+  forgetIdentities(after: Buffer, below: number): string | null {
     const rows = this.#statements.identities.all(after) as { id: Buffer; sequence: number }[]
     for (const { id, sequence } of rows) if (sequence < below) this.#statements.unidentity.run(id)
-    return rows.length < 1000 ? null : (rows.at(-1)?.id ?? null)
+    return rows.length < 1000 ? null : (rows.at(-1)?.id.toString('hex') ?? null)
   }
 
   /** Most requests are plain posts: four values instead of nine, since handing one over costs as much as storing it. */
@@ -150,19 +157,12 @@ export class Log {
     }
   }
 
-  #duplicate(
-    id: Buffer,
-    content: Buffer,
-    event: EventFields,
-    request: RequestFields,
-    body: Buffer,
-    sha256: Buffer,
-  ): Outcome {
+  #duplicate(id: Buffer, content: Buffer, kind: string, request: RequestFields, body: Buffer, sha256: Buffer): Outcome {
     const first = this.#statements.identityOf.get(id) as { sequence: number; content: Buffer }
     const conflict = !first.content.equals(content)
     if (conflict) {
       const values = requestValues(request, body, sha256)
-      this.#statements.conflict.run(id, content, event.source, event.received, ...values)
+      this.#statements.conflict.run(id, content, kind.split('\n', 1)[0], request.received, ...values)
     }
     return { id: eventId(id), status: 'duplicate', sequence: first.sequence, conflict }
   }
@@ -175,11 +175,13 @@ export class Log {
     return null
   }
 
-  #kind({ source, vendor, type, vendortype, environment, namespace }: EventFields): number {
-    const key = kindKey(source, vendor, type, vendortype, environment, namespace)
+  #kind(key: string): number {
     let kind = this.#memory.kinds.get(key)
     if (kind === undefined) {
-      const { lastInsertRowid } = this.#statements.kind.run(source, vendor, type, vendortype, environment, namespace)
+      const [source, vendor, type, vendortype, environment, namespace] = key.split('\n')
+      const { lastInsertRowid } = this.#statements.kind.run(
+        source, vendor, type, vendortype, environment === '' ? null : environment, namespace,
+      ) // biome-ignore format: the columns in their order
       kind = Number(lastInsertRowid)
       this.#memory.kinds.set(key, kind)
     }
@@ -195,19 +197,16 @@ export class Log {
   #remember(): Memory {
     const { head } = this.#db.prepare('select head from log').get() as { head: number }
     const rows = this.#db
-      .prepare('select id, source, vendor, type, vendortype, environment, namespace from kinds')
-      .all() as (Pick<EventFields, 'source' | 'vendor' | 'type' | 'vendortype' | 'environment' | 'namespace'> & {
-      id: number
-    })[]
-    const key = (row: (typeof rows)[number]) =>
-      kindKey(row.source, row.vendor, row.type, row.vendortype, row.environment, row.namespace)
-    return { head, kinds: new Map(rows.map(row => [key(row), row.id])), softs: SoftKeys.of(this.#db, head) }
+      .prepare('select source, vendor, type, vendortype, environment, namespace, id from kinds')
+      .raw()
+      .all() as [...parts: string[], id: number][]
+    const key = (row: (typeof rows)[number]) => kindKey(row.slice(0, -1) as string[])
+    return {
+      head,
+      kinds: new Map(rows.map(row => [key(row), row.at(-1) as number])),
+      softs: SoftKeys.of(this.#db, head),
+    }
   }
-}
-
-/** The parts hold no control characters: the seal took them out. */
-function kindKey(...parts: readonly (string | null)[]): string {
-  return parts.join('\n')
 }
 
 interface AgedRow {

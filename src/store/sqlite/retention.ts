@@ -41,8 +41,8 @@ export async function expireEvents(
 
 /** Walks the identities in their own order, since none is kept by age: one small step at a time. */
 async function forgetIdentities(run: Run, below: number, signal: AbortSignal): Promise<void> {
-  let after: Uint8Array | null = new Uint8Array(0)
+  let after: string | null = ''
   while (after !== null && !signal.aborted) {
-    after = await run<Uint8Array | null>({ op: 'forget', after, below })
+    after = await run<string | null>({ op: 'forget', after, below })
   }
 }

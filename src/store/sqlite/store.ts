@@ -8,7 +8,7 @@ import { migrations } from '../migrations.ts'
 import { Queries } from '../queries.ts'
 import type { EventRecord } from '../record.ts'
 import type { AppendOutcome, AppendStatus, KeptRequest, Store, StoreHealth } from '../store.ts'
-import type { Command, EventFields, RequestFields } from './commands.ts'
+import { type Command, type EventFields, kindKey, type RequestFields } from './commands.ts'
 import { kyselyOver } from './dialect.ts'
 import { findRef } from './ref-index.ts'
 import { expireEvents } from './retention.ts'
@@ -155,8 +155,11 @@ function probeRoom(path: string): void {
   }
 }
 
-function eventFields({ content: _, ...fields }: EventRecord): EventFields {
-  return fields
+function eventFields(event: EventRecord): EventFields {
+  const { identity, source, vendor, type, vendortype, environment, namespace } = event
+  const { subject, vendorid, vendortime, time, received, soft, data, refs } = event
+  const kind = kindKey([source, vendor, type, vendortype, environment, namespace])
+  return [identity, kind, subject, vendorid, vendortime, time, received, soft, data, refs]
 }
 
 function eventPieces({ content }: EventRecord): Buffer[] {

@@ -40,7 +40,7 @@ export class Writer {
     this.failed = new Promise(resolve => {
       this.#fail = resolve
     })
-    this.#worker.on('message', (results: Result[]) => this.#answered(results))
+    this.#worker.on('message', (results: string) => this.#answered(JSON.parse(results) as Result[]))
     this.#worker.on('error', error => this.#die(startError(error)))
     this.#exited = new Promise(resolve => {
       this.#worker.on('exit', () => {

@@ -22,7 +22,7 @@ port.on('message', (first: BatchMessage | 'close') => {
     messages.push(next.message)
   }
   const batch = messages.flatMap(message => (message === 'close' ? [] : unpack(message)))
-  if (batch.length > 0) port.postMessage(commit(batch))
+  if (batch.length > 0) port.postMessage(JSON.stringify(commit(batch)))
   if (messages.includes('close')) {
     if (dead === undefined) checkpointer.close()
     db.close()
@@ -70,7 +70,7 @@ function afterwards(): void {
     const failure = classify(error)
     if (failure.fatal) {
       dead = failure
-      port.postMessage([])
+      port.postMessage('[]')
     }
   }
 }
@@ -102,13 +102,13 @@ function execute({ command, pieces }: Work): unknown {
     case 'expire':
       return log.expire(command.from, command.upTo, command.cutoffs, command.fallback)
     case 'forget':
-      return log.forgetIdentities(Buffer.from(command.after), command.below)
+      return log.forgetIdentities(Buffer.from(command.after, 'hex'), command.below)
   }
 }
 
 function sql({ sql, parameters }: Command & { op: 'sql' }): unknown {
   const statement = db.prepare(sql)
   if (statement.reader) return { rows: statement.all(...parameters) }
-  const { changes, lastInsertRowid } = statement.run(...parameters)
-  return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) }
+  statement.run(...parameters)
+  return { rows: [] }
 }
