@@ -165,12 +165,15 @@ const mappings: Readonly<Record<string, Mapping>> = {
 }
 
 /** What the kinds of entity are called as refs. */
-const entityRefs: Readonly<Record<string, string | undefined>> = { LoanRequest: 'loan', LoanBid: 'bid' }
+const entityRefs: ReadonlyMap<string, string> = new Map([
+  ['LoanRequest', 'loan'],
+  ['LoanBid', 'bid'],
+])
 
 function common(body: Json, metadata: Metadata, loan: string | undefined): EventData {
   const entityType = textAt(body, 'data', 'entityType')
   const entity = idAt(body, 'data', 'entityHashid')
-  const kind = entityType === undefined ? undefined : (entityRefs[entityType] ?? snakeCase(entityType))
+  const kind = entityType === undefined ? undefined : (entityRefs.get(entityType) ?? snakeCase(entityType))
   return compact({
     refs: compact({
       ...(kind === undefined || kind === '' ? {} : { [kind]: entity }),

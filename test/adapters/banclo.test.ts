@@ -30,3 +30,15 @@ test('banclo: a change of status that names none keeps the vendor’s type, sinc
   const events = eventsOf(source, 'banclo', inbound({ ...request, body: request.body.replace('"BID"', 'null') }))
   expect(events).toMatchObject([{ type: 'banclo.loan_request.status_changed', subject: 'loan/K0Z1Q' }])
 })
+
+test('banclo: a kind of entity that names a member of every object is a kind like any other', () => {
+  const request = fixture('banclo', 'task.completed')
+  const refsOf = (kind: string) => {
+    const body = request.body.replace(/"entityType":"[^"]*"/, `"entityType":"${kind}"`)
+    const events = eventsOf(source, 'banclo', inbound({ ...request, body })) as { data: { refs: object } }[]
+    return Object.keys(events[0]?.data.refs ?? {})
+  }
+  expect(refsOf('constructor')).toContain('constructor')
+  expect(refsOf('__proto__')).toContain('proto')
+  expect(refsOf('toString')).toContain('to_string')
+})
