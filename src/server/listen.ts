@@ -5,6 +5,9 @@ import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
 import { AppError } from '../errors.ts'
 
+/** A sender that has not finished by then is cut off: it was answered nothing, and sends again. */
+const closeWithinMs = 10_000
+
 export interface ListenOptions {
   host: string
   port: number
@@ -48,7 +51,11 @@ function close(server: Server): Promise<void> {
   return new Promise(resolve => {
     // Connections that wait between requests are closed now, the others after their answer.
     server.on('request', (_, response) => response.setHeader('connection', 'close'))
-    server.close(() => resolve())
+    const cut = setTimeout(() => server.closeAllConnections(), closeWithinMs)
+    server.close(() => {
+      clearTimeout(cut)
+      resolve()
+    })
     server.closeIdleConnections()
   })
 }

@@ -130,6 +130,8 @@ export class Log {
     // Refs to events that are gone find nothing; a bucket goes when the log has moved past it.
     const oldest = (this.#statements.oldest.get() as { sequence: number } | undefined)?.sequence ?? this.#memory.head
     this.#statements.unref.run(bucketOf(oldest))
+    this.#statements.unminute.run(oldest)
+    this.#statements.unconflict.run(Math.min(fallback, ...bySource.values()))
     return deleted
   }
 
@@ -273,6 +275,11 @@ function prepare(db: Database) {
     aged: statement(
       `select sequence, request, received, kinds.source from events join kinds on kinds.id = events.kind
        where sequence between ? and ?`,
+    ),
+    unminute: statement('delete from minutes where last < ?'),
+    // By the longest retention of any source: conflicts are few, and for people.
+    unconflict: statement(
+      'delete from conflicts where number in (select number from conflicts where received < ? order by number limit 20)',
     ),
     unref: statement('delete from refs where bucket < ?'),
     oldest: statement('select sequence from events order by sequence limit 1'),

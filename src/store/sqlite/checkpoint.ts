@@ -3,28 +3,43 @@ import type { Database } from 'better-sqlite3'
 
 /** About 16 MB: long enough that a page changed often is moved once, short enough that moving it is no stall. */
 const framesBetween = 4_000
+/** About 40 MB: readers have kept the WAL from starting anew, so now it waits for the current ones. */
+const framesTooMany = 10_000
+const pageBytes = 4_096
 
 export class Checkpointer {
   readonly #db: Database
-  #events = 0
-  #framesPerEvent = 8
+  #frames = 0
+  /** What a command writes beside its bytes, learnt from what was found in the WAL. */
+  #framesPerCommand = 8
+  #commands = 0
 
   constructor(db: Database) {
     this.#db = db
   }
 
-  count(events: number): void {
-    this.#events += events
+  /** One more command, with so many bytes of its own. */
+  count(bytes: number): void {
+    this.#commands++
+    this.#frames += this.#framesPerCommand + Math.ceil(bytes / pageBytes)
   }
 
   afterCommit(): void {
-    if (this.#events * this.#framesPerEvent < framesBetween) return
-    const [row] = this.#db.pragma('wal_checkpoint(PASSIVE)') as { busy: number; log: number; checkpointed: number }[]
-    if (row !== undefined && row.log > 0) this.#framesPerEvent = Math.max(1, row.log / this.#events)
-    this.#events = 0
+    if (this.#frames < framesBetween) return
+    const frames = this.#checkpoint('PASSIVE')
+    if (frames > framesTooMany) this.#checkpoint('RESTART')
+    this.#framesPerCommand = Math.min(64, Math.max(1, frames / Math.max(1, this.#commands)))
+    this.#frames = 0
+    this.#commands = 0
   }
 
   close(): void {
-    this.#db.pragma('wal_checkpoint(TRUNCATE)')
+    this.#checkpoint('TRUNCATE')
+  }
+
+  /** How many frames the WAL held. */
+  #checkpoint(mode: 'PASSIVE' | 'RESTART' | 'TRUNCATE'): number {
+    const [row] = this.#db.pragma(`wal_checkpoint(${mode})`) as { log: number }[]
+    return Math.max(0, row?.log ?? 0)
   }
 }

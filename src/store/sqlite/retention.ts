@@ -3,7 +3,7 @@ import type { Queries } from '../queries.ts'
 import type { Command } from './commands.ts'
 
 /** Sequences that one step looks at. */
-const stepSize = 500
+const stepSize = 100
 /** The vendors' longest resend is 60 days: identities are kept at least this long, whatever happens to the events. */
 const identityDays = 61
 const dayMs = 86_400_000

@@ -76,11 +76,11 @@ function afterwards(): void {
 }
 
 function execute({ command, pieces }: Work): unknown {
+  checkpointer.count(pieces.reduce((bytes, piece) => bytes + piece.length, 0))
   if (command.op === 'sql') return sql(command)
   log ??= new Log(db)
   switch (command.op) {
     case 'append':
-      checkpointer.count(command.events.length)
       return log.append(command.events, command.request, pieces)
     case 'quarantine':
       return log.quarantine(command.entry, command.request, pieces)
