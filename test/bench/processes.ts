@@ -28,7 +28,8 @@ export async function startPostern(
   const port = await freePort()
   const log = openSync(join(folder, 'postern.log'), 'a')
   const extra = process.env.BENCH_NODE_ARGS?.split(' ') ?? []
-  const child = spawn(process.execPath, [...extra, join(root, 'bin', 'postern.js')], {
+  // With the nursery that `npm start` gives it.
+  const child = spawn(process.execPath, ['--max-semi-space-size=8', ...extra, join(root, 'bin', 'postern.js')], {
     cwd: root,
     stdio: ['ignore', log, log],
     env: {
