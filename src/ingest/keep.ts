@@ -30,6 +30,13 @@ export function keptSealed(source: Source, request: Inbound, box: SealedBox): { 
   return { kept: keptRequest, sealed }
 }
 
+/** The request as an adapter sees it: what is redacted must not come back through an event's data. */
+export function seen(request: Inbound, { body, redacted }: KeptRequest): Inbound {
+  if (redacted.length === 0) return request
+  const { method, rest, pathToken, query, headers, receivedAt, address, sha256 } = request
+  return new Inbound({ method, rest, pathToken, query, headers, receivedAt, address, body, sha256 })
+}
+
 interface Sealed {
   rest: string
   pathToken: string | null

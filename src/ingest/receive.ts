@@ -10,7 +10,7 @@ import type { Store } from '../store/store.ts'
 import type { ClientAddress } from './address.ts'
 import { type Answer, accepted, pong, problem, quarantined } from './answer.ts'
 import { BodyReader, type InFlight, type ReadBody } from './body.ts'
-import { kept } from './keep.ts'
+import { kept, seen } from './keep.ts'
 import type { Rejections } from './rejections.ts'
 import { Inbound } from './request.ts'
 import { type Route, routeOf } from './route.ts'
@@ -117,8 +117,8 @@ async function receive(
 }
 
 async function admit({ store, log }: ReceiveParts, source: Source, request: Inbound, trace: Trace): Promise<Answer> {
-  const understood = understand(source, request)
   const keptRequest = kept(source, request)
+  const understood = understand(source, seen(request, keptRequest))
   if ('quarantine' in understood) {
     const { quarantine } = understood
     await store.quarantine(quarantine, keptRequest)

@@ -1,5 +1,6 @@
 // Overwriting what must never be kept, byte for byte, so that everything else stays where it was: a value becomes `*` of
 // equal length, and what was JSON stays JSON.
+import { isUtf8 } from 'node:buffer'
 import { type MemberSpan, parseWithSpans, type Span } from '../json/parse.ts'
 
 export interface Redaction {
@@ -12,12 +13,13 @@ export interface Redaction {
 
 /**
  * Overwrites the values at `paths` (`data.metadata.token`, `*` for any one name or index) of a JSON body, or the fields
- * of those names of a form. A body that is neither is left as it is.
+ * of those names of a form. In a body that is neither, JSON cut short among them, every value beside a path's last name.
  */
 export function redact(body: Buffer, paths: readonly string[]): Redaction {
   if (paths.length === 0 || body.length === 0) return { body, paths: [], originals: [] }
+  // One character a byte, so that offsets in the text are offsets in the bytes.
   const text = body.toString('latin1')
-  const found = jsonMatches(text, paths) ?? formMatches(text, paths)
+  const found = jsonMatches(text, paths) ?? [...formMatches(text, paths), ...looseMatches(text, paths)]
   if (found.length === 0) return { body, paths: [], originals: [] }
   const copy = Buffer.from(body)
   const originals = found.map(({ span: { start, end }, json }) => {
@@ -42,19 +44,40 @@ interface Match {
   json: boolean
 }
 
+/** UTF-8's byte order mark. */
+const mark = '\u00ef\u00bb\u00bf'
+
 function jsonMatches(text: string, paths: readonly string[]): Match[] | undefined {
-  const wanted = paths.map(path => path.split('.'))
+  const offset = text.startsWith(mark) ? mark.length : 0
+  const json = text.slice(offset)
+  const wanted = paths.map(path => path.split('.').map(name => ({ name, bytes: asBytes(name) })))
   const members: MemberSpan[] = []
   try {
-    parseWithSpans(text, Math.max(...wanted.map(path => path.length)), member => members.push(member))
+    parseWithSpans(json, Math.max(...wanted.map(path => path.length)), member => members.push(member))
   } catch {
     return undefined
   }
+  const fits = ({ name, bytes }: { name: string; bytes: string }, is: string | undefined) =>
+    // A name is in the text as its bytes, or escaped.
+    name === '*' || bytes === is || name === is
   return members.flatMap(({ path, value }) =>
-    wanted.some(each => each.length === path.length && each.every((name, at) => name === '*' || name === path[at]))
-      ? scalars(text, value).map(span => ({ path: path.join('.'), span, json: true }))
+    wanted.some(each => each.length === path.length && each.every((name, at) => fits(name, path[at])))
+      ? scalars(json, value).map(({ start, end }) => ({
+          path: path.map(asName).join('.'),
+          span: { start: start + offset, end: end + offset },
+          json: true,
+        }))
       : [],
   )
+}
+
+function asBytes(name: string): string {
+  return Buffer.from(name).toString('latin1')
+}
+
+function asName(bytes: string): string {
+  const name = Buffer.from(bytes, 'latin1')
+  return isUtf8(name) ? name.toString('utf8') : bytes
 }
 
 /** The scalars within a value: itself, or those of an object or array. */
@@ -71,13 +94,70 @@ function scalars(text: string, { start, end }: Span): Span[] {
 function formMatches(text: string, paths: readonly string[]): Match[] {
   const names = new Set(paths)
   return [...text.matchAll(/(^|&)([^=&]+)=([^&]*)/g)].flatMap(
-    ({ 1: before = '', 2: name = '', 3: value = '', index }) => {
-      const start = index + before.length + name.length + 1
+    ({ 1: before = '', 2: encoded = '', 3: value = '', index }) => {
+      const start = index + before.length + encoded.length + 1
+      const name = formName(encoded)
       return names.has(name) && value !== ''
         ? [{ path: name, span: { start, end: start + value.length }, json: false }]
         : []
     },
   )
+}
+
+function formName(encoded: string): string {
+  const name = asName(encoded).replaceAll('+', ' ')
+  try {
+    return decodeURIComponent(name)
+  } catch {
+    return name
+  }
+}
+
+/** Values beside the last names of the paths, in a text that cannot be parsed: too many of them rather than too few. */
+function looseMatches(text: string, paths: readonly string[]): Match[] {
+  return paths.flatMap(path => {
+    const last = path.split('.').findLast(name => name !== '*')
+    if (last === undefined) return []
+    const key = `"${asBytes(last)}"`
+    const found: Match[] = []
+    for (let at = text.indexOf(key); at >= 0; ) {
+      const colon = afterSpace(text, at + key.length)
+      const start = text[colon] === ':' ? afterSpace(text, colon + 1) : text.length
+      const end = start < text.length ? looseEnd(text, start) : at + key.length
+      if (start < end) found.push({ path, span: { start, end }, json: false })
+      at = text.indexOf(key, end)
+    }
+    return found
+  })
+}
+
+function afterSpace(text: string, from: number): number {
+  let at = from
+  while (' \n\r\t'.includes(text[at] ?? '!')) at++
+  return at
+}
+
+/** Where the value that begins at `start` ends, or the text does. */
+function looseEnd(text: string, start: number): number {
+  let depth = 0
+  for (let at = start; at < text.length; at++) {
+    const character = text[at]!
+    if (character === '"') at = closingQuote(text, at)
+    else if (character === '{' || character === '[') depth++
+    else if (character === '}' || character === ']') depth--
+    else if (depth > 0 || !', \n\r\t'.includes(character)) continue
+    if (depth < 0) return at
+    if (depth === 0) return ', \n\r\t'.includes(character) ? at : Math.min(at + 1, text.length)
+  }
+  return text.length
+}
+
+function closingQuote(text: string, start: number): number {
+  for (let at = start + 1; at < text.length; at++) {
+    if (text[at] === '\\') at++
+    else if (text[at] === '"') return at
+  }
+  return text.length
 }
 
 /** A string keeps its quotes; another scalar becomes a string if it has room for quotes, else a digit. */

@@ -2,7 +2,7 @@
 // rejected after a setting of ours is put right.
 import type { Log } from '../observe/log.ts'
 import type { Store } from '../store/store.ts'
-import { fromKept, unsealed } from './keep.ts'
+import { fromKept, seen, unsealed } from './keep.ts'
 import type { SealedBox } from './sealed-box.ts'
 import type { Source } from './source.ts'
 import { understand } from './understand.ts'
@@ -57,7 +57,7 @@ export async function recheck({ store, sources, box, log }: SecondLookParts, nam
       continue
     }
     // What was scrubbed for strangers' sake is scrubbed still: only the check saw the request as it came.
-    const understood = understand(source, request)
+    const understood = understand(source, seen(request, rejection))
     const { id: _, status: __, reason: ___, truncated: ____, sealed: _____, source: ______, ...keptRequest } = rejection
     if ('quarantine' in understood) {
       await store.admit(rejection.id, understood.quarantine, keptRequest)
