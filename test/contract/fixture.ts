@@ -41,7 +41,10 @@ export function inbound(
   { receivedAt = fixtureReceivedAt, hasPathToken = false, address = '127.0.0.1' } = {},
 ): Inbound {
   const [pathname = '', query = ''] = path.split('?')
-  const segments = pathname.split('/').filter(segment => segment !== '').slice(2)
+  const segments = pathname
+    .split('/')
+    .filter(segment => segment !== '')
+    .slice(2)
   const pathToken = hasPathToken ? segments.shift() : undefined
   return new Inbound({
     method,
