@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type GatewayProcess, type ProcessOptions, runProcess, startProcess } from '../support/process.ts'
+import { type GatewayProcess, type ProcessOptions, startProcess } from '../support/process.ts'
 import { secret } from './requests.ts'
 
 export const token = 'faults-0123456789abcdef'
@@ -16,9 +16,16 @@ export function startIn(folder: string, env: Record<string, string> = {}): Promi
   return startProcess(options(folder, env))
 }
 
-/** For a start that must be refused. */
-export function runIn(folder: string, env: Record<string, string> = {}) {
-  return runProcess(options(folder, { PORT: '0', ...env }))
+/** For a start that must be refused: its exit code, and all that it printed. */
+export async function refusedIn(folder: string): Promise<string> {
+  let started: GatewayProcess
+  try {
+    started = await startIn(folder)
+  } catch (error) {
+    return (error as Error).message
+  }
+  started.kill('SIGKILL')
+  throw new Error(`it started: ${started.output()}`)
 }
 
 export function get(url: string): Promise<Response> {

@@ -1,5 +1,6 @@
 // A load on the entrance over connections that are kept alive, and what became of each request: answered, or not.
 import { Agent, request } from 'node:http'
+import { until } from '../support/until.ts'
 import type { SignedRequest } from './requests.ts'
 
 export interface LoadOptions {
@@ -42,6 +43,11 @@ export class Load {
   constructor({ connections = 32, duplicates = 0, random = Math.random, ...options }: LoadOptions) {
     this.#options = { connections, duplicates, random, ...options }
     this.ended = Promise.all(Array.from({ length: connections }, () => this.#connection())).then(() => {})
+  }
+
+  /** Resolves once so many are acknowledged. */
+  acknowledgedSome(count: number): Promise<void> {
+    return until(`${count} are acknowledged`, () => this.acknowledged.size >= count)
   }
 
   /** No new requests; what has begun goes on. */

@@ -1,5 +1,5 @@
 // The inbox on SQLite: a writer's thread, a reader's thread, and this, which translates between them and the Store.
-import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs'
+import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { Migrator } from 'kysely/migration'
@@ -112,16 +112,23 @@ const empty = Buffer.alloc(0)
  * that ends.
  */
 function hold(path: string): { close(): void } {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
-  const lock = new Sqlite(`${path}.lock`, { timeout: 0 })
+  let lock: Sqlite.Database | undefined
   try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+    // SQLite opens what it may only read without a word, and would never write to it again.
+    for (const needed of [dirname(path), path]) if (existsSync(needed)) accessSync(needed, constants.W_OK)
+    lock = new Sqlite(`${path}.lock`, { timeout: 0 })
     lock.pragma('journal_mode = DELETE')
     lock.exec('begin exclusive')
+    return lock
   } catch (error) {
-    lock.close()
-    throw new AppError('store_failed', `another process has the database ${path} open: stop it first`, { cause: error })
+    lock?.close()
+    const busy = error instanceof Sqlite.SqliteError && error.code.startsWith('SQLITE_BUSY')
+    const reason = busy
+      ? `another process has the database ${path} open: stop it first`
+      : `the database ${path} cannot be opened: ${(error as Error).message}`
+    throw new AppError('store_failed', reason, { cause: error })
   }
-  return lock
 }
 
 async function health(path: string, writer: Writer, queries: Queries): Promise<StoreHealth> {
