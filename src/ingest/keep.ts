@@ -52,16 +52,25 @@ export function fromKept(request: KeptRequest): Inbound {
 }
 
 /** A rejected request as it came; undefined where it was sealed under another key. */
-export function unsealed(request: KeptRequest, sealed: Buffer | null, box: SealedBox): Inbound | undefined {
+export function unsealed(
+  source: Source,
+  request: KeptRequest,
+  sealed: Buffer | null,
+  box: SealedBox,
+): Inbound | undefined {
   const secrets = sealed === null ? undefined : (box.open(sealed) as Sealed | undefined)
   if (secrets === undefined) return undefined
+  // Beside another proof a wrong token was left to the adapter; now that it is right, it is the token.
+  const { pathToken, rest } = secrets
+  const isToken =
+    pathToken !== null && rest.split('/', 1)[0] === pathToken && source.check?.ownsSegment?.(pathToken) === true
   const values = new Map(secrets.headers)
   const { sha256: _, ...parts } = request
   return new Inbound({
     ...parts,
-    rest: secrets.rest,
+    rest: isToken ? rest.slice(pathToken.length + 1) : rest,
     query: secrets.query,
-    pathToken: secrets.pathToken ?? undefined,
+    pathToken: pathToken ?? undefined,
     headers: request.headers.map(([name, value], index) => [name, values.get(index) ?? value]),
     body: restore(
       request.body,

@@ -89,7 +89,8 @@ async function receive(
   const address = parts.addressOf(incoming)
   const bare = new Inbound({ ...route, method, headers: headersOf(incoming), body: empty, receivedAt, address })
 
-  const methods = source.adapter.methods?.(route.rest) ?? ['POST']
+  // A POST is looked at wherever it goes: a genuine one at a path that means nothing waits in quarantine.
+  const methods = ['POST', ...(source.adapter.methods?.(route.rest) ?? [])]
   if (!methods.includes(method)) {
     // Before anything else is said: a wrong path token and an unknown source get the same answer to every method.
     if (source.hasPathToken && source.check?.ownsSegment?.(route.pathToken ?? '') !== true) {

@@ -28,7 +28,17 @@ export async function release(
   filter: { source?: string; id?: Buffer } = {},
 ): Promise<ReleaseResult> {
   const result: ReleaseResult = { released: 0, waiting: 0 }
-  for await (const entry of entries(cursor => store.listQuarantine({ limit: 50, ...filter, ...cursor }), filter.id)) {
+  const { id, source: name } = filter
+  const all = oldestFirst(
+    async cursor => {
+      if (id === undefined)
+        return store.listQuarantine({ limit: 20, ...(name === undefined ? {} : { source: name }), ...cursor })
+      const entry = await store.quarantined(id)
+      return { items: entry === undefined || (name !== undefined && entry.source !== name) ? [] : [entry], next: null }
+    },
+    each => store.quarantined(each),
+  )
+  for await (const entry of all) {
     const source = sources.get(entry.source)
     const understood = source && understand(source, fromKept(entry))
     if (understood === undefined || 'quarantine' in understood) result.waiting++
@@ -49,16 +59,22 @@ export async function recheck({ store, sources, box, log }: SecondLookParts, nam
   const result: RecheckResult = { admitted: 0, quarantined: 0, refused: 0 }
   const source = sources.get(name)
   if (source === undefined) return result
-  for await (const rejection of entries(cursor => store.listRejections({ limit: 20, source: name, ...cursor }))) {
-    const request = rejection.truncated ? undefined : unsealed(rejection, rejection.sealed, box)
+  const all = oldestFirst(
+    cursor => store.listRejections({ limit: 20, source: name, ...cursor }),
+    id => store.rejection(id),
+  )
+  for await (const rejection of all) {
+    const request = rejection.truncated ? undefined : unsealed(source, rejection, rejection.sealed, box)
     const verdict = request === undefined ? undefined : await source.check?.verify(request)
     if (request === undefined || verdict?.ok === false) {
       result.refused++
       continue
     }
-    // What was scrubbed for strangers' sake is scrubbed still: only the check saw the request as it came.
+    // What was scrubbed for strangers' sake is scrubbed still, but for the path, which by now is known to be no secret:
+    // only the check saw the request as it came.
     const understood = understand(source, seen(request, rejection))
-    const { id: _, status: __, reason: ___, truncated: ____, sealed: _____, source: ______, ...keptRequest } = rejection
+    const { id: _, status: __, reason: ___, truncated: ____, sealed: _____, source: ______, ...scrubbed } = rejection
+    const keptRequest = { ...scrubbed, rest: request.rest }
     if ('quarantine' in understood) {
       await store.admit(rejection.id, understood.quarantine, keptRequest)
       result.quarantined++
@@ -71,15 +87,23 @@ export async function recheck({ store, sources, box, log }: SecondLookParts, nam
   return result
 }
 
-/** Every entry, newest first, page by page; those that are removed meanwhile do not disturb the cursor. */
-async function* entries<Item extends { id: Buffer }>(
+/**
+ * The entries of a list, the oldest first, since a loan's story has an order. Each is read when its turn comes: the
+ * bodies of all of them may be more than memory holds.
+ */
+async function* oldestFirst<Item extends { id: Buffer }>(
   list: (cursor: { cursor?: string }) => Promise<{ items: Item[]; next: string | null }>,
-  id?: Buffer,
+  read: (id: Buffer) => Promise<Item | undefined>,
 ): AsyncGenerator<Item> {
+  const ids: Buffer[] = []
   let cursor: string | null | undefined
   do {
     const page: { items: Item[]; next: string | null } = await list(cursor == null ? {} : { cursor })
-    for (const item of page.items) if (id === undefined || item.id.equals(id)) yield item
+    for (const { id } of page.items) ids.push(id)
     cursor = page.next
   } while (cursor !== null)
+  for (const id of ids.toReversed()) {
+    const item = await read(id)
+    if (item !== undefined) yield item
+  }
 }
