@@ -2,6 +2,18 @@
 
 /** A vendor's word in snake_case: `PRE_BID` → `pre_bid`, `NotFullyFunded` → `not_fully_funded`, `In review` → `in_review`. */
 export function snakeCase(word: string): string {
+  const known = seen.get(word)
+  if (known !== undefined) return known
+  const snake = toSnakeCase(word)
+  if (seen.size < seenMax && word.length <= 64) seen.set(word, snake)
+  return snake
+}
+
+/** Vendors use few words, again and again. */
+const seen = new Map<string, string>()
+const seenMax = 2_000
+
+function toSnakeCase(word: string): string {
   return (
     word
       .replace(/([a-z0-9])([A-Z])/g, '$1_$2')

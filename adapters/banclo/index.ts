@@ -238,7 +238,7 @@ function softKey(body: Json, metadata: Metadata, eventType: string): string[] | 
  * there is none to leave out.
  */
 function contentHash(request: InboundRequest): string | undefined {
-  if (!request.body.includes('"security"')) return undefined
+  if (request.text?.includes('"security"') !== true) return undefined
   const body = bodyOf(request)
   if (body === undefined || body.members.find('security').length === 0) return undefined
   const digest = createHash('sha256')

@@ -44,7 +44,7 @@ export function seal(draft: Draft, source: SourceIdentity, request: InboundReque
     received: request.receivedAt,
     data: JSON.stringify(draft.data),
     content: draft.content === undefined ? null : Buffer.from(draft.content.slice(0, 16), 'hex'),
-    soft: draft.soft === undefined ? null : quickHash(JSON.stringify([source.identity, ...draft.soft])),
+    soft: draft.soft === undefined ? null : quickHash([source.identity, ...draft.soft].join('\n')),
     refs: refKeys(draft.data.refs, subject),
   }
 }

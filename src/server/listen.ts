@@ -1,12 +1,14 @@
 // Listening, with limits for slow senders, and ending: no new requests, what has begun is answered, then out.
 import { createServer, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, Server as NetServer } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
 import { AppError } from '../errors.ts'
 
 /** A sender that has not finished by then is cut off: it was answered nothing, and sends again. */
 const closeWithinMs = 10_000
+/** On a connection that is open the next request may be on its way: until then it is answered. */
+const lastRequestsMs = 250
 
 export interface ListenOptions {
   host: string
@@ -49,13 +51,15 @@ export async function listen(app: Hono<any>, options: ListenOptions): Promise<Li
 
 function close(server: Server): Promise<void> {
   return new Promise(resolve => {
-    // Connections that wait between requests are closed now, the others after their answer.
     server.on('request', (_, response) => response.setHeader('connection', 'close'))
     const cut = setTimeout(() => server.closeAllConnections(), closeWithinMs)
-    server.close(() => {
+    const idle = setInterval(() => server.closeIdleConnections(), lastRequestsMs)
+    // The HTTP server's own close cuts what is between two requests at once, and ends the limits for slow senders.
+    NetServer.prototype.close.call(server, () => {
       clearTimeout(cut)
+      clearInterval(idle)
+      server.close()
       resolve()
     })
-    server.closeIdleConnections()
   })
 }
