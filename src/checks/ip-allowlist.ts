@@ -26,8 +26,11 @@ export function inNetworks(address: string, networks: readonly Network[]): boole
   )
 }
 
-/** Four decimal parts and no less: the library takes `10` for 0.0.0.10 and `010.0.0.1` for 8.0.0.1 too. */
-function parseAddress(text: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
+/**
+ * An address, or undefined where the text is none. Four decimal parts and no less: the library takes `10` for 0.0.0.10
+ * and `010.0.0.1` for 8.0.0.1 too. An IPv4 address in IPv6's clothes is IPv4.
+ */
+export function parseAddress(text: string): ipaddr.IPv4 | ipaddr.IPv6 | undefined {
   const valid = text.includes(':') ? ipaddr.IPv6.isValid(text) : ipaddr.IPv4.isValidFourPartDecimal(text)
   return valid ? ipaddr.process(text) : undefined
 }

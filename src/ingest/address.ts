@@ -1,8 +1,7 @@
 // The client's address: the connection's own, or what a proxy that is trusted says of it. A header from anybody else
 // is only what a stranger claims.
 import type { IncomingMessage } from 'node:http'
-import ipaddr from 'ipaddr.js'
-import { inNetworks, parseNetwork } from '../checks/ip-allowlist.ts'
+import { inNetworks, parseAddress, parseNetwork } from '../checks/ip-allowlist.ts'
 
 /** Networks of proxies whose X-Forwarded-For counts, or `fly` for Fly.io's Fly-Client-IP. */
 export type TrustProxy = 'fly' | readonly string[]
@@ -14,7 +13,7 @@ export function clientAddress(trustProxy: TrustProxy = []): ClientAddress {
   if (trustProxy === 'fly') {
     return incoming => {
       const said = incoming.headers['fly-client-ip']
-      return typeof said === 'string' && ipaddr.isValid(said) ? normal(said) : peer(incoming)
+      return (typeof said === 'string' ? parseAddress(said)?.toString() : undefined) ?? peer(incoming)
     }
   }
   const networks = trustProxy.map(parseNetwork)
@@ -24,9 +23,9 @@ export function clientAddress(trustProxy: TrustProxy = []): ClientAddress {
     // Each proxy appends whom it heard from: from the right, the first that is no proxy of ours is the client.
     const hops = forwardedFor(incoming)
     while (inNetworks(address, networks)) {
-      const next = hops.pop()
-      if (next === undefined || !ipaddr.isValid(next)) break
-      address = normal(next)
+      const next = parseAddress(hops.pop() ?? '')
+      if (next === undefined) break
+      address = next.toString()
     }
     return address
   }
@@ -47,10 +46,6 @@ function bare(hop: string): string {
 }
 
 function peer({ socket }: IncomingMessage): string {
-  return normal(socket.remoteAddress ?? '0.0.0.0')
-}
-
-/** An IPv4 address in IPv6's clothes is IPv4. */
-function normal(address: string): string {
-  return address.startsWith('::ffff:') ? ipaddr.process(address).toString() : address
+  const address = socket.remoteAddress ?? '0.0.0.0'
+  return address.startsWith('::ffff:') ? (parseAddress(address)?.toString() ?? address) : address
 }
