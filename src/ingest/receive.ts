@@ -6,7 +6,7 @@ import { verifyEarly } from '../checks/combine.ts'
 import type { Clock } from '../clock.ts'
 import { AppError, type ErrorCode } from '../errors.ts'
 import type { Log } from '../observe/log.ts'
-import type { Store } from '../store/store.ts'
+import type { AppendOutcome, QuarantineEntry, Store } from '../store/store.ts'
 import type { ClientAddress } from './address.ts'
 import { type Answer, accepted, pong, problem, quarantined } from './answer.ts'
 import { BodyReader, type InFlight, type ReadBody } from './body.ts'
@@ -15,7 +15,7 @@ import type { Rejections } from './rejections.ts'
 import { Inbound } from './request.ts'
 import { type Route, routeOf } from './route.ts'
 import type { Source } from './source.ts'
-import { requestId, understand } from './understand.ts'
+import { inQuarantine, requestId, understand } from './understand.ts'
 
 export interface ReceiveParts {
   sources: ReadonlyMap<string, Source>
@@ -119,16 +119,25 @@ async function receive(
 
 async function admit({ store, log }: ReceiveParts, source: Source, request: Inbound, trace: Trace): Promise<Answer> {
   const keptRequest = kept(source, request)
-  const understood = understand(source, seen(request, keptRequest))
-  if ('quarantine' in understood) {
-    const { quarantine } = understood
+  const seenRequest = seen(request, keptRequest)
+  const setAside = async (quarantine: QuarantineEntry): Promise<Answer> => {
     await store.quarantine(quarantine, keptRequest)
     trace.verdict = 'quarantined'
     trace.request = requestId(quarantine.id)
     trace.reason = quarantine.reason
     return quarantined(trace.request)
   }
-  const outcomes = await store.append(understood.events, keptRequest)
+  const understood = understand(source, seenRequest)
+  if ('quarantine' in understood) return setAside(understood.quarantine)
+  let outcomes: AppendOutcome[]
+  try {
+    outcomes = await store.append(understood.events, keptRequest)
+  } catch (error) {
+    // The store is well and cannot take these events: a mistake of ours, and no reason to lose the request.
+    if (!(error instanceof AppError) || error.code !== 'internal') throw error
+    log.error({ err: error, source: source.name }, 'events could not be stored; their request waits in quarantine')
+    return setAside(inQuarantine(source, seenRequest, 'its events could not be stored: see the log'))
+  }
   const [first] = outcomes
   trace.verdict = outcomes.every(outcome => outcome.status === 'duplicate') ? 'duplicate' : 'accepted'
   if (first !== undefined) trace.event = first.id

@@ -24,7 +24,11 @@ export function understand(source: Source, request: InboundRequest): Understood 
   } catch (error) {
     reason = `the adapter failed: ${error instanceof Error ? error.message : String(error)}`
   }
-  return { quarantine: { id: quarantineId(source, request), source: source.name, reason: reason.slice(0, 500) } }
+  return { quarantine: inQuarantine(source, request, reason) }
+}
+
+export function inQuarantine(source: Source, request: InboundRequest, reason: string): QuarantineEntry {
+  return { id: quarantineId(source, request), source: source.name, reason: reason.slice(0, 500) }
 }
 
 /** Derived from the source and what was sent, so that the same thing twice waits once. */
