@@ -10,8 +10,10 @@ import { recheck, release, type SecondLookParts } from '../ingest/second-look.ts
 import { requestId } from '../ingest/understand.ts'
 import { eventId, type StoredEvent, sequenceText } from '../store/record.ts'
 import type { EventFilter, KeptRequest, Store } from '../store/store.ts'
+import { readBody } from './body.ts'
 import { cursors } from './cursor.ts'
 import { eventJson, wantsOriginal } from './event-json.ts'
+import { methodsOf } from './methods.ts'
 import { eventListParameters, eventParameters, noParameters, pageParameters, readParameters } from './parameters.ts'
 import { errorResponse, problemResponse } from './problem.ts'
 import { describeSource } from './sources.ts'
@@ -24,6 +26,8 @@ export interface InboxParts {
   publicUrl: string
 }
 
+/** Where this app is mounted. */
+export const root = '/api/v1'
 const limitDefault = 50
 
 export function inboxApi({ store, secondLook, token, publicUrl }: InboxParts): Hono {
@@ -41,7 +45,6 @@ export function inboxApi({ store, secondLook, token, publicUrl }: InboxParts): H
     return next()
   })
   api.onError(error => errorResponse(error))
-  api.notFound(() => problemResponse('not_found', 'there is no such resource'))
 
   api.get('/events', async context => {
     const {
@@ -96,7 +99,7 @@ export function inboxApi({ store, secondLook, token, publicUrl }: InboxParts): H
   })
   api.get('/quarantine/:id/raw', async context => raw(await store.quarantined(requestIdOf(context))))
   api.post('/quarantine/release', async context => {
-    const { filter } = await body(
+    const { filter } = await readBody(
       context,
       z.strictObject({ filter: z.strictObject({ source: z.string(), id: z.string() }).partial().optional() }),
     )
@@ -109,6 +112,7 @@ export function inboxApi({ store, secondLook, token, publicUrl }: InboxParts): H
     )
   })
   api.post('/quarantine/:id/discard', async context => {
+    await readBody(context, z.strictObject({}))
     if (!(await store.discard(requestIdOf(context)))) throw notFound()
     return context.json({ discarded: true })
   })
@@ -129,7 +133,7 @@ export function inboxApi({ store, secondLook, token, publicUrl }: InboxParts): H
   })
   api.get('/rejections/:id/raw', async context => raw(await store.rejection(requestIdOf(context))))
   api.post('/rejections/recheck', async context => {
-    const { source } = await body(context, z.strictObject({ source: z.string() }))
+    const { source } = await readBody(context, z.strictObject({ source: z.string() }))
     if (!secondLook.sources.has(source)) {
       throw new AppError('bad_request', `there is no source ${source}`, {
         errors: [{ pointer: '/source', detail: 'expected a configured source' }],
@@ -162,6 +166,15 @@ export function inboxApi({ store, secondLook, token, publicUrl }: InboxParts): H
     return context.json({ items: sources.map(source => describeSource(source, publicUrl)), next: null })
   })
 
+  // The routes of this app alone: an app that it is mounted in has more.
+  const routes = [...api.routes]
+  api.all('*', context => {
+    const path = context.req.path.slice(context.req.path.indexOf(root) + root.length)
+    const allowed = methodsOf(routes, path)
+    if (allowed.length === 0 || allowed.includes(context.req.method)) throw notFound()
+    const allow = allowed.join(', ')
+    return problemResponse('method_not_allowed', `this resource takes ${allow}`, [], { allow })
+  })
   return api
 
   async function text(event: StoredEvent, include: readonly string[] | undefined): Promise<string> {
@@ -212,19 +225,4 @@ function raw(request: KeptRequest | undefined): Response {
   return new Response(new Uint8Array(body), {
     headers: { 'content-type': 'application/octet-stream', 'content-disposition': 'attachment' },
   })
-}
-
-/** A small JSON body; an empty one is `{}`. Throws AppError `bad_request` that points at the member. */
-async function body<Schema extends z.ZodType>(context: Context, schema: Schema): Promise<z.infer<Schema>> {
-  const text = await context.req.text()
-  let value: unknown
-  try {
-    value = text.trim() === '' ? {} : JSON.parse(text)
-  } catch {
-    throw new AppError('bad_request', 'the body is not JSON', { errors: [{ pointer: '', detail: 'expected JSON' }] })
-  }
-  const parsed = schema.safeParse(value)
-  if (parsed.success) return parsed.data
-  const errors = parsed.error.issues.map(issue => ({ pointer: `/${issue.path.join('/')}`, detail: issue.message }))
-  throw new AppError('bad_request', `the body is wrong at ${errors[0]?.pointer}: ${errors[0]?.detail}`, { errors })
 }

@@ -2,8 +2,7 @@
 import type { HttpBindings } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { Hono } from 'hono'
-import { bodyLimit } from 'hono/body-limit'
-import { type InboxParts, inboxApi } from '../api/inbox.ts'
+import { type InboxParts, inboxApi, root } from '../api/inbox.ts'
 import { problemResponse } from '../api/problem.ts'
 import { catalogueTypes, isCatalogueType, jsonSchema } from '../event.ts'
 import type { Answer } from '../ingest/answer.ts'
@@ -40,19 +39,12 @@ export function entranceApp({ receive, health }: AppParts): App {
 
 /** The inbox API and the schemas, into `app`. */
 export function adminRoutes(app: App, parts: AppParts): App {
-  app.use(
-    '/api/*',
-    bodyLimit({
-      maxSize: 64 * 1024,
-      onError: () => problemResponse('body_too_large', 'the body is larger than 64 KiB'),
-    }),
-  )
   app.use('/api/*', async (context, next) => {
     await next()
     context.res.headers.set('cache-control', 'no-store')
     context.res.headers.set('x-content-type-options', 'nosniff')
   })
-  app.route('/api/v1', inboxApi(parts))
+  app.route(root, inboxApi(parts))
   app.get('/schemas', () => Response.json({ items: catalogueTypes.map(type => `/schemas/${type}/1`) }))
   app.get('/schemas/:type/:version?', context => {
     const { type, version = '1' } = context.req.param()

@@ -1,0 +1,44 @@
+// Reading the small JSON bodies that the API takes, bounded while they are read.
+import type { Context } from 'hono'
+import type { z } from 'zod'
+import { AppError } from '../errors.ts'
+
+const bytesMax = 64 * 1024
+
+/** The body by its schema; an empty one is `{}`. Throws AppError `bad_request` that points at the member. */
+export async function readBody<Schema extends z.ZodType>(context: Context, schema: Schema): Promise<z.infer<Schema>> {
+  const parsed = schema.safeParse(parse(await readText(context.req.raw.body)))
+  if (parsed.success) return parsed.data
+  const errors = parsed.error.issues.flatMap(({ path, message, ...issue }) =>
+    issue.code === 'unrecognized_keys'
+      ? issue.keys.map(key => ({ pointer: pointer([...path, key]), detail: 'there is no such member' }))
+      : [{ pointer: pointer(path), detail: message }],
+  )
+  throw new AppError('bad_request', `the body is wrong at ${errors[0]?.pointer || 'its root'}: ${errors[0]?.detail}`, {
+    errors,
+  })
+}
+
+function parse(text: string): unknown {
+  try {
+    return text.trim() === '' ? {} : JSON.parse(text)
+  } catch {
+    throw new AppError('bad_request', 'the body is not JSON', { errors: [{ pointer: '', detail: 'expected JSON' }] })
+  }
+}
+
+async function readText(stream: ReadableStream<Uint8Array> | null): Promise<string> {
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of stream ?? []) {
+    bytes += chunk.length
+    if (bytes > bytesMax) throw new AppError('body_too_large', 'the body is larger than 64 KiB')
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+/** RFC 6901. */
+function pointer(path: readonly PropertyKey[]): string {
+  return path.map(segment => `/${String(segment).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
+}
