@@ -1,0 +1,15 @@
+// The suite that every store passes, whichever engine keeps it. A new engine's test is a call of it.
+import { describe } from 'vitest'
+import { testAppends } from './store/appends.ts'
+import type { OpenStore } from './store/inbox.ts'
+
+export interface StoreEngine {
+  name: string
+  open: OpenStore
+}
+
+export function testStore({ name, open }: StoreEngine): void {
+  describe(`the inbox on ${name}`, () => {
+    testAppends(open)
+  })
+}
