@@ -44,7 +44,11 @@ export function inboxApi({ store, secondLook, token, publicUrl }: InboxParts): H
     }
     return next()
   })
-  api.onError(error => errorResponse(error))
+  api.onError(error => {
+    const expected = error instanceof AppError && error.code !== 'internal'
+    if (!expected) secondLook.log.error({ err: error }, 'the inbox API failed for a reason of ours')
+    return errorResponse(error)
+  })
 
   api.get('/events', async context => {
     const {
@@ -82,7 +86,8 @@ export function inboxApi({ store, secondLook, token, publicUrl }: InboxParts): H
   })
 
   api.get('/quarantine', async context => {
-    const { items, next } = await store.listQuarantine(pageOf(context))
+    const { page, nextOf } = paging(context, 'quarantine')
+    const { items, next } = await store.listQuarantine(page)
     return context.json({
       items: items.map(entry => ({
         ...described(entry),
@@ -90,7 +95,7 @@ export function inboxApi({ store, secondLook, token, publicUrl }: InboxParts): H
         source: entry.source,
         reason: entry.reason,
       })),
-      next,
+      next: nextOf(next),
     })
   })
   api.get('/quarantine/:id', async context => {
@@ -118,7 +123,8 @@ export function inboxApi({ store, secondLook, token, publicUrl }: InboxParts): H
   })
 
   api.get('/rejections', async context => {
-    const { items, next } = await store.listRejections(pageOf(context))
+    const { page, nextOf } = paging(context, 'rejections')
+    const { items, next } = await store.listRejections(page)
     return context.json({
       items: items.map(entry => ({
         ...described(entry),
@@ -128,7 +134,7 @@ export function inboxApi({ store, secondLook, token, publicUrl }: InboxParts): H
         reason: entry.reason,
         truncated: entry.truncated,
       })),
-      next,
+      next: nextOf(next),
     })
   })
   api.get('/rejections/:id/raw', async context => raw(await store.rejection(requestIdOf(context))))
@@ -143,8 +149,8 @@ export function inboxApi({ store, secondLook, token, publicUrl }: InboxParts): H
   })
 
   api.get('/conflicts', async context => {
-    const { limit, cursor: at } = pageOf(context)
-    const { items, next } = await store.listConflicts(at === undefined ? { limit } : { limit, cursor: at })
+    const { page, nextOf } = paging(context, 'conflicts')
+    const { items, next } = await store.listConflicts(page)
     return context.json({
       items: items.map(conflict => ({
         ...described(conflict),
@@ -152,7 +158,7 @@ export function inboxApi({ store, secondLook, token, publicUrl }: InboxParts): H
         event: eventId(conflict.event),
         source: conflict.source,
       })),
-      next,
+      next: nextOf(next),
     })
   })
   api.get('/conflicts/:number/raw', async context => {
@@ -177,6 +183,20 @@ export function inboxApi({ store, secondLook, token, publicUrl }: InboxParts): H
   })
   return api
 
+  /** What a list beside the log is asked for, and how its next page is. */
+  function paging(context: Context, list: string) {
+    const { limit = limitDefault, cursor: given, source } = readParameters(pageParameters, context.req.url)
+    const question = { list, source }
+    return {
+      page: {
+        limit,
+        ...(given === undefined ? {} : { cursor: String(cursor.read(given, question)) }),
+        ...(source === undefined ? {} : { source }),
+      },
+      nextOf: (next: string | null) => (next === null ? null : cursor.write(Number(next), question)),
+    }
+  }
+
   async function text(event: StoredEvent, include: readonly string[] | undefined): Promise<string> {
     return eventJson(event, wantsOriginal(event, include) ? await store.requestOf(event) : undefined)
   }
@@ -185,11 +205,6 @@ export function inboxApi({ store, secondLook, token, publicUrl }: InboxParts): H
     const id = decodeId('evt_', context.req.param('id') ?? '')
     return found(id && (await store.event(id)))
   }
-}
-
-function pageOf(context: Context): { limit: number; cursor?: string; source?: string } {
-  const { limit = limitDefault, cursor, source } = readParameters(pageParameters, context.req.url)
-  return { limit, ...(cursor === undefined ? {} : { cursor }), ...(source === undefined ? {} : { source }) }
 }
 
 /** What people see of a kept request: all but its body, which `/raw` gives. */

@@ -1,15 +1,18 @@
 // Reading query parameters: unknown ones are refused, since a misspelt filter would answer with everything.
 import { z } from 'zod'
 import { AppError } from '../errors.ts'
+import { rfc3339 } from '../time.ts'
 
 export const limitMax = 500
 
-const time = z
-  .string()
-  .refine(text => /^\d{4}-\d{2}-\d{2}T/.test(text) && !Number.isNaN(Date.parse(text)), {
-    error: 'expected an RFC 3339 time such as 2026-01-31T12:00:00Z',
-  })
-  .transform(text => Date.parse(text))
+const time = z.string().transform((text, context) => {
+  // With its offset: without one it would be read in the zone of whichever machine answers.
+  const complete = /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/.test(text)
+  const milliseconds = complete ? Date.parse(rfc3339(text) ?? '') : Number.NaN
+  if (!Number.isNaN(milliseconds)) return milliseconds
+  context.addIssue({ code: 'custom', message: 'expected an RFC 3339 time such as 2026-01-31T12:00:00Z' })
+  return z.NEVER
+})
 const glob = z.array(z.string().min(1).max(200, 'expected at most 200 characters')).max(20, 'expected at most 20')
 const limit = z
   .string()
@@ -45,6 +48,7 @@ export const eventListParameters = z.strictObject({
     .string()
     .regex(/^\d{1,16}$/, 'expected a sequence')
     .transform(Number)
+    .refine(Number.isSafeInteger, 'expected a sequence')
     .optional(),
   order: z.enum(['newest', 'oldest'], { error: "expected 'newest' or 'oldest'" }).optional(),
   limit: limit.optional(),
@@ -54,12 +58,13 @@ export const eventListParameters = z.strictObject({
 
 export const eventParameters = eventListParameters.pick({ include: true })
 export const pageParameters = z.strictObject({
-  source: z.string().max(63).optional(),
-  limit: limit.optional(),
-  cursor: z
-    .string()
-    .regex(/^\d{1,15}$/, 'expected the `next` of an earlier answer')
+  source: z
+    .array(z.string().max(63))
+    .max(1, 'expected it once')
+    .transform(([name]) => name)
     .optional(),
+  limit: limit.optional(),
+  cursor: z.string().max(400).optional(),
 })
 export const noParameters = z.strictObject({})
 

@@ -67,6 +67,7 @@ export class Entries {
       .selectAll()
       .orderBy('number', 'desc')
       .limit(options.limit + 1)
+    if (options.source !== undefined) query = query.where('source', '=', options.source)
     if (options.cursor !== undefined) query = query.where('number', '<', Number(options.cursor))
     return paged(await query.execute(), options.limit, row => this.#conflict(row))
   }

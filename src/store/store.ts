@@ -121,7 +121,7 @@ export interface Store {
   quarantined(id: Buffer): Promise<Stored<QuarantineEntry> | undefined>
   listRejections(page: { limit: number; cursor?: string; source?: string }): Promise<Page<Stored<Rejection>>>
   rejection(id: Buffer): Promise<Stored<Rejection> | undefined>
-  listConflicts(page: { limit: number; cursor?: string }): Promise<Page<Stored<Conflict>>>
+  listConflicts(page: { limit: number; cursor?: string; source?: string }): Promise<Page<Stored<Conflict>>>
   conflict(number: number): Promise<Stored<Conflict> | undefined>
 
   /** Deletes what is older than each source's cut-off, in small steps; resolves with the number of events deleted. */
