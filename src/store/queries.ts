@@ -7,7 +7,7 @@
 import { type Kysely, type SelectQueryBuilder, sql } from 'kysely'
 import { matchesGlob, matchesType } from '../globs.ts'
 import { Entries } from './entries.ts'
-import { refKeys, type StoredEvent } from './record.ts'
+import { refKey, refKeys, type StoredEvent } from './record.ts'
 import type { EventFilter, EventPage, EventQuery, KeptRequest } from './store.ts'
 import type { KindsTable, Tables } from './tables.ts'
 
@@ -48,8 +48,8 @@ export class Queries extends Entries {
   }
 
   async list({ filter, order, from, limit }: EventQuery): Promise<EventPage> {
-    const { head } = await this.extent()
-    const bounds = await this.#bounds(filter, head)
+    const { head, oldest } = await this.extent()
+    const bounds = await this.#bounds(filter, { low: oldest || 1, high: head })
     const newest = order === 'newest'
     if (from !== undefined) {
       if (newest) bounds.high = Math.min(bounds.high, from - 1)
@@ -109,7 +109,7 @@ export class Queries extends Entries {
 
   /** The sequence below which nothing was received at or after `time` (milliseconds since the epoch). */
   async firstSince(time: number): Promise<number> {
-    return (await this.#bounds({ receivedAfter: time }, Number.MAX_SAFE_INTEGER)).low
+    return (await this.#bounds({ receivedAfter: time }, { low: 1, high: Number.MAX_SAFE_INTEGER })).low
   }
 
   /** Rows of one window from `at`, and where the next one begins. */
@@ -186,17 +186,18 @@ export class Queries extends Entries {
       ])
   }
 
-  /** The sequences that may have been received in the filter's time, and those that exist. */
-  async #bounds({ receivedAfter, receivedBefore }: EventFilter, head: number): Promise<Bounds> {
-    if (receivedAfter === undefined && receivedBefore === undefined)
-      return { low: (await this.extent()).oldest || 1, high: head }
+  /** Of the sequences that exist, those that may have been received in the filter's time. */
+  async #bounds({ receivedAfter, receivedBefore }: EventFilter, { low, high }: Bounds): Promise<Bounds> {
+    if (receivedAfter === undefined && receivedBefore === undefined) return { low, high }
     let query = this.#db
       .selectFrom('minutes')
-      .select(({ fn }) => [fn.min('first').as('low'), fn.max('last').as('high')])
+      .select(({ fn }) => [fn.min('first').as('first'), fn.max('last').as('last')])
     if (receivedAfter !== undefined) query = query.where('minute', '>=', Math.floor(receivedAfter / 60_000))
     if (receivedBefore !== undefined) query = query.where('minute', '<=', Math.floor(receivedBefore / 60_000))
     const row = await query.executeTakeFirst()
-    return row?.low == null ? { low: head + 1, high: head } : { low: Number(row.low), high: Number(row.high) }
+    if (row?.first == null) return { low: high + 1, high }
+    // What came after the head was looked up is left for the next reader: the position would not tell that it was read.
+    return { low: Math.max(low, Number(row.first)), high: Math.min(high, Number(row.last)) }
   }
 
   /** The ids of the kinds that the filter's globs take; undefined where they take every one. */
@@ -245,7 +246,13 @@ function hasRefs({ data, subject }: Row, wanted: readonly string[]): boolean {
 
 /** The refs to go by, the subject's among them; the one that looks rarest first. */
 function refsOf({ subject, refs = [] }: EventFilter): string[] {
-  const all = subject === undefined ? [...refs] : [subject.replace('/', ':'), ...refs]
+  const keys = refs.map(ref => refKey(...parted(ref)))
+  const all = subject === undefined ? keys : [subject.replace('/', ':'), ...keys]
   const common = (ref: string) => Number(/^(bank|office|partner|client|account):/.test(ref))
   return all.sort((a, b) => common(a) - common(b))
+}
+
+function parted(ref: string): [kind: string, value: string] {
+  const colon = ref.indexOf(':')
+  return [ref.slice(0, colon), ref.slice(colon + 1)]
 }

@@ -40,12 +40,17 @@ export interface StoredEvent extends Omit<EventRecord, 'identity' | 'content' | 
   sameas: Buffer | null
 }
 
-/** A ref longer than this is found by its beginning. */
+/** A longer ref is known by its beginning. */
 const refLengthMax = 1024
+
+/** `kind:id`, as it is looked for. */
+export function refKey(kind: string, value: string): string {
+  return `${kind}:${value.slice(0, refLengthMax).toWellFormed()}`
+}
 
 /** What an event can be found by: its refs as `kind:id`, its subject among them. */
 export function refKeys(refs: Readonly<Record<string, string>>, subject: string | null): string[] {
-  const keys = Object.entries(refs).map(([kind, value]) => `${kind}:${value.slice(0, refLengthMax).toWellFormed()}`)
+  const keys = Object.entries(refs).map(([kind, value]) => refKey(kind, value))
   if (subject !== null && !keys.includes(subject.replace('/', ':'))) keys.push(subject.replace('/', ':'))
   return keys
 }

@@ -130,16 +130,20 @@ export class Log {
     // Refs to events that are gone find nothing; a bucket goes when the log has moved past it.
     const oldest = (this.#statements.oldest.get() as { sequence: number } | undefined)?.sequence ?? this.#memory.head
     this.#statements.unref.run(bucketOf(oldest))
-    this.#statements.unminute.run(oldest)
     this.#statements.unconflict.run(Math.min(fallback, ...bySource.values()))
     return deleted
   }
 
-  /** Deletes up to 1,000 identities behind `after` whose event was below `below`; returns the last one looked at. */
+  /**
+   * Deletes up to 1,000 identities behind `after` whose event was below `below`; returns the last one looked at. After
+   * the last of all the minutes go too: until then they tell how old an identity is.
+   */
   forgetIdentities(after: Buffer, below: number): string | null {
     const rows = this.#statements.identities.all(after) as { id: Buffer; sequence: number }[]
     for (const { id, sequence } of rows) if (sequence < below) this.#statements.unidentity.run(id)
-    return rows.length < 1000 ? null : (rows.at(-1)?.id.toString('hex') ?? null)
+    if (rows.length === 1000) return rows.at(-1)!.id.toString('hex')
+    this.#statements.unminute.run(below)
+    return null
   }
 
   /** Most requests are plain posts: four values instead of nine, since handing one over costs as much as storing it. */

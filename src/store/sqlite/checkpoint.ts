@@ -1,8 +1,10 @@
 // Moves what the WAL holds into the database file, before the WAL grows large, and never in front of an answer.
 import type { Database } from 'better-sqlite3'
 
-/** About 16 MB: long enough that a page changed often is moved once, short enough that moving it is no stall. */
-const framesBetween = 4_000
+/** With nothing to do, from some 3 MB on: moving that little is no stall for who comes next. */
+const framesWhenIdle = 800
+/** Under load, some 16 MB: a page that is changed often is then moved once. */
+const framesWhenBusy = 4_000
 /** About 40 MB: readers have kept the WAL from starting anew, so now it waits for the current ones. */
 const framesTooMany = 10_000
 const pageBytes = 4_096
@@ -24,17 +26,24 @@ export class Checkpointer {
     this.#frames += this.#framesPerCommand + Math.ceil(bytes / pageBytes)
   }
 
-  afterCommit(): void {
-    if (this.#frames < framesBetween) return
+  whileIdle(): void {
+    if (this.#frames >= framesWhenIdle) this.#move()
+  }
+
+  whileBusy(): void {
+    if (this.#frames >= framesWhenBusy) this.#move()
+  }
+
+  close(): void {
+    this.#checkpoint('TRUNCATE')
+  }
+
+  #move(): void {
     const frames = this.#checkpoint('PASSIVE')
     if (frames > framesTooMany) this.#checkpoint('RESTART')
     this.#framesPerCommand = Math.min(64, Math.max(1, frames / Math.max(1, this.#commands)))
     this.#frames = 0
     this.#commands = 0
-  }
-
-  close(): void {
-    this.#checkpoint('TRUNCATE')
   }
 
   /** How many frames the WAL held. */

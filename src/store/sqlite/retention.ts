@@ -6,6 +6,8 @@ import type { Command } from './commands.ts'
 const stepSize = 100
 /** The vendors' longest resend is 60 days: identities are kept at least this long, whatever happens to the events. */
 const identityDays = 61
+/** About a day's, where all of 61 days are kept. */
+const walkForOneIn = 60
 const dayMs = 86_400_000
 
 type Run = <Value>(command: Command, pieces?: readonly Uint8Array[]) => Promise<Value>
@@ -34,8 +36,11 @@ export async function expireEvents(
     deleted += await run<number>({ op: 'expire', from, upTo, cutoffs: [...cutoffs], fallback })
   }
   const below = Math.min(head + 1, await queries.firstSince(Math.min(earliest, latest - identityDays * dayMs)))
-  if (below > forgotten.below) await forgetIdentities(run, below, signal)
-  if (!signal.aborted) forgotten.below = Math.max(below, forgotten.below)
+  // A walk looks at every identity: it waits until it can forget some part of them.
+  if ((below - forgotten.below) * walkForOneIn >= head + 1 - forgotten.below && below > forgotten.below) {
+    await forgetIdentities(run, below, signal)
+    if (!signal.aborted) forgotten.below = below
+  }
   return deleted
 }
 

@@ -15,20 +15,31 @@ let dead: Result | undefined
 
 type Work = ReturnType<typeof unpack>[number]
 
-port.on('message', (first: BatchMessage | 'close') => {
-  const messages = [first]
-  // What has arrived meanwhile belongs to the same commit.
+type Message = BatchMessage | 'close'
+
+port.on('message', (first: Message) => {
+  // As long as more arrives while a batch is committed there is a next batch; then there is a moment for other work.
+  for (let messages = [first, ...arrived()]; messages.length > 0; messages = arrived()) {
+    const batch = messages.flatMap(message => (message === 'close' ? [] : unpack(message)))
+    if (batch.length > 0) port.postMessage(JSON.stringify(commit(batch)))
+    if (messages.includes('close')) {
+      if (dead === undefined) checkpointer.close()
+      db.close()
+      port.close()
+      return
+    }
+    checkpoint(() => checkpointer.whileBusy())
+  }
+  checkpoint(() => checkpointer.whileIdle())
+})
+
+function arrived(): Message[] {
+  const messages: Message[] = []
   for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
     messages.push(next.message)
   }
-  const batch = messages.flatMap(message => (message === 'close' ? [] : unpack(message)))
-  if (batch.length > 0) port.postMessage(JSON.stringify(commit(batch)))
-  if (messages.includes('close')) {
-    if (dead === undefined) checkpointer.close()
-    db.close()
-    port.close()
-  } else if (dead === undefined) afterwards()
-})
+  return messages
+}
 
 function commit(batch: readonly Work[]): Result[] {
   if (dead !== undefined) return batch.map(() => dead!)
@@ -62,11 +73,12 @@ function failed(error: unknown): Result & { ok: false } {
   return failure
 }
 
-function afterwards(): void {
+function checkpoint(run: () => void): void {
+  if (dead !== undefined) return
   try {
-    checkpointer.afterCommit()
+    run()
   } catch (error) {
-    // A checkpoint that finds the disk full or the file busy is tried again later; the commits are in the WAL.
+    // One that finds the disk full or the file busy is tried again later; the commits are in the WAL.
     const failure = classify(error)
     if (failure.fatal) {
       dead = failure
