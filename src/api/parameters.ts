@@ -1,17 +1,22 @@
 // Reading query parameters: unknown ones are refused, since a misspelt filter would answer with everything.
 import { z } from 'zod'
 import { AppError } from '../errors.ts'
-import { rfc3339 } from '../time.ts'
+import { rfc3339, rfc3339 } from '../time.ts'
 
 export const limitMax = 500
 
+const rfc3339Pattern = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3})?)(\d*)(Z|[+-]\d\d:\d\d)$/i
 const time = z.string().transform((text, context) => {
-  // With its offset: without one it would be read in the zone of whichever machine answers.
-  const complete = /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/.test(text)
-  const milliseconds = complete ? Date.parse(rfc3339(text) ?? '') : Number.NaN
-  if (!Number.isNaN(milliseconds)) return milliseconds
-  context.addIssue({ code: 'custom', message: 'expected an RFC 3339 time such as 2026-01-31T12:00:00Z' })
-  return z.NEVER
+  const [, whole = '', finer = '', offset = ''] = rfc3339Pattern.exec(text) ?? []
+  // It knows the days of each month; Date.parse takes the 30th of February for the 2nd of March.
+  const time = rfc3339(whole + offset) === undefined ? Number.NaN : Date.parse((whole + offset).toUpperCase())
+  if (Number.isNaN(time)) {
+    const message = 'expected an RFC 3339 time such as 2026-01-31T12:00:00Z; a + in a URL is written %2B'
+    context.issues.push({ code: 'custom', message, input: text })
+    return z.NEVER
+  }
+  // Receipts are in whole milliseconds: what is finer moves either bound to the next one.
+  return /[1-9]/.test(finer) ? time + 1 : time
 })
 const glob = z.array(z.string().min(1).max(200, 'expected at most 200 characters')).max(20, 'expected at most 20')
 const limit = z

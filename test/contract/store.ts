@@ -2,6 +2,7 @@
 import { describe } from 'vitest'
 import { testAppends } from './store/appends.ts'
 import type { OpenStore } from './store/inbox.ts'
+import { testRetention } from './store/retention.ts'
 
 export interface StoreEngine {
   name: string
@@ -11,5 +12,6 @@ export interface StoreEngine {
 export function testStore({ name, open }: StoreEngine): void {
   describe(`the inbox on ${name}`, () => {
     testAppends(open)
+    testRetention(open)
   })
 }
