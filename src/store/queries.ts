@@ -49,7 +49,7 @@ export class Queries extends Entries {
 
   async list({ filter, order, from, limit }: EventQuery): Promise<EventPage> {
     const { head, oldest } = await this.extent()
-    const bounds = await this.#bounds(filter, { low: oldest || 1, high: head })
+    const bounds = await this.#bounds(filter, { low: oldest === 0 ? head + 1 : oldest, high: head })
     const newest = order === 'newest'
     if (from !== undefined) {
       if (newest) bounds.high = Math.min(bounds.high, from - 1)
