@@ -51,7 +51,7 @@ test('invariants 1 and 3: kill -9 under load loses nothing acknowledged and doub
     inbox = now
   }
   expect((await inboxThroughApi(gateway.url)).sequences).toEqual(inbox?.sequences)
-  expect(acknowledged.size).toBeGreaterThan(rounds * 50)
+  expect(acknowledged.size).toBeGreaterThan(rounds * 5)
   expect(unanswered, 'no crash met a request in flight').toBeGreaterThan(0)
 
   const retry = new Load({ url: gateway.url, requests: begun })
