@@ -17,7 +17,7 @@ import { sealedBox } from './ingest/sealed-box.ts'
 import { type Source, sourceOf } from './ingest/source.ts'
 import { type Log, openLog } from './observe/log.ts'
 import { startRetention } from './retention.ts'
-import { type AppParts, adminRoutes, entranceApp, newApp } from './server/app.ts'
+import { type AppParts, adminApp, adminRoutes, entranceApp } from './server/app.ts'
 import { type Listening, listen } from './server/listen.ts'
 import { openSqliteStore } from './store/sqlite/store.ts'
 import type { Store, StoreHealth } from './store/store.ts'
@@ -97,11 +97,10 @@ export async function startGateway({
   }
   const servers: Listening[] = []
   try {
-    const entrance = entranceApp(parts)
+    const entrance = entranceApp(parts, { bare: settings.admin !== undefined })
     if (settings.admin === undefined) adminRoutes(entrance, parts)
     servers.push(await listen(entrance, { ...address, host: settings.host, port: settings.port }))
-    if (settings.admin !== undefined)
-      servers.push(await listen(adminRoutes(newApp(), parts), { ...address, ...settings.admin }))
+    if (settings.admin !== undefined) servers.push(await listen(adminApp(parts), { ...address, ...settings.admin }))
   } catch (error) {
     await Promise.all(servers.map(server => server.close()))
     await store.close()

@@ -16,8 +16,8 @@ export interface AppParts extends InboxParts {
   health(): Promise<StoreHealth>
 }
 
-/** `/hooks`, `/livez`, and a bare `/readyz`: what may face the internet. */
-export function entranceApp({ receive, health }: AppParts): App {
+/** `/hooks`, `/livez` and `/readyz`: what may face the internet. `bare`: strangers are not told what the trouble is. */
+export function entranceApp({ receive, health }: AppParts, { bare }: { bare: boolean }): App {
   const app = newApp()
   app.all('/hooks/*', async context => {
     const { incoming, outgoing } = context.env
@@ -27,12 +27,21 @@ export function entranceApp({ receive, health }: AppParts): App {
     outgoing.end(incoming.method === 'HEAD' ? undefined : body)
     return RESPONSE_ALREADY_SENT
   })
+  return healthRoutes(app, health, bare)
+}
+
+/** All but `/hooks`, for a port of its own. */
+export function adminApp(parts: AppParts): App {
+  return adminRoutes(healthRoutes(newApp(), parts.health, false), parts)
+}
+
+function healthRoutes(app: App, health: AppParts['health'], bare: boolean): App {
   app.get('/livez', () => Response.json({ status: 'live' }))
   app.get('/readyz', async () => {
     const { ok, problem } = await health()
-    return ok
-      ? Response.json({ status: 'ready' })
-      : Response.json({ status: 'unready', problem }, { status: 503, headers: { 'retry-after': '5' } })
+    if (ok) return Response.json({ status: 'ready' })
+    const body = bare ? { status: 'unready' } : { status: 'unready', problem }
+    return Response.json(body, { status: 503, headers: { 'retry-after': '5' } })
   })
   return app
 }
@@ -55,7 +64,7 @@ export function adminRoutes(app: App, parts: AppParts): App {
 }
 
 /** An app whose own errors and unknown paths tell a stranger nothing. */
-export function newApp(): App {
+function newApp(): App {
   const app: App = new Hono()
   app.notFound(() => problemResponse('not_found', 'there is no such resource'))
   app.onError(() => problemResponse('unavailable', 'try again later'))
