@@ -1,7 +1,7 @@
 // Reading query parameters: unknown ones are refused, since a misspelt filter would answer with everything.
 import { z } from 'zod'
 import { AppError } from '../errors.ts'
-import { rfc3339, rfc3339 } from '../time.ts'
+import { rfc3339 } from '../time.ts'
 
 export const limitMax = 500
 
