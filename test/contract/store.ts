@@ -1,8 +1,10 @@
 // The suite that every store passes, whichever engine keeps it. A new engine's test is a call of it.
 import { describe } from 'vitest'
 import { testAppends } from './store/appends.ts'
+import { testEntries } from './store/entries.ts'
 import type { OpenStore } from './store/inbox.ts'
 import { testRetention } from './store/retention.ts'
+import { testTexts } from './store/texts.ts'
 
 export interface StoreEngine {
   name: string
@@ -12,6 +14,8 @@ export interface StoreEngine {
 export function testStore({ name, open }: StoreEngine): void {
   describe(`the inbox on ${name}`, () => {
     testAppends(open)
+    testEntries(open)
     testRetention(open)
+    testTexts(open)
   })
 }

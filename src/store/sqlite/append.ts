@@ -268,12 +268,14 @@ function prepare(db: Database) {
       `insert into rejections (id, source, received, status, reason, truncated, sealed, bytes, ${requestColumns})
        values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
+    // What is larger than all that may be kept goes itself, and pushes nobody out.
     trim: statement(
       `delete from rejections where number in (
          select number from (
-           select number, row_number() over newest as place, sum(bytes) over newest as total from rejections
-           where source = @source window newest as (order by number desc)
-         ) where place > @countMax or total > @bytesMax)`,
+           select number, bytes, row_number() over newest as place,
+             sum(bytes) filter (where bytes <= @bytesMax) over newest as total
+           from rejections where source = @source window newest as (order by number desc)
+         ) where place > @countMax or total > @bytesMax or bytes > @bytesMax)`,
     ),
     unreject: statement('delete from rejections where id = ?'),
     aged: statement(
