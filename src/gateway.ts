@@ -7,7 +7,7 @@ import type { Config } from './config/config.ts'
 import { ConfigError } from './config/config-error.ts'
 import { MintedSecrets, type NamedUse, resolveSecrets } from './config/resolve-secrets.ts'
 import { Secret } from './config/secret.ts'
-import type { Settings } from './config/settings.ts'
+import { keyLengthMin, type Settings } from './config/settings.ts'
 import { validateConfig } from './config/validate.ts'
 import { clientAddress } from './ingest/address.ts'
 import { InFlight } from './ingest/body.ts'
@@ -138,6 +138,9 @@ function resolveAll(settings: Settings, config: Config, env: NodeJS.ProcessEnv, 
   if (settings.development) mkdirSync(folder, { recursive: true, mode: 0o700 })
   const minted = settings.development ? new MintedSecrets(join(folder, 'secrets.json'), chance) : undefined
   const problems = resolveSecrets(uses, env, minted)
+  if (problems.length === 0 && token.values()[0]!.length < keyLengthMin) {
+    problems.push(`${tokenName}: expected at least ${keyLengthMin} characters`)
+  }
   if (problems.length > 0) throw new ConfigError(problems)
   return token.values()[0]!
 }

@@ -7,9 +7,10 @@ import { type Plain, plainJson } from '../../src/json/plain.ts'
 /** Headers that carry secrets, whichever check the source has. */
 const secretHeaders = ['authorization', 'proxy-authorization', 'cookie', 'x-authorization', 'x-api-key']
 
-/** The headers that a mapping does not see: they are scrubbed from what is kept. */
-export function hiddenHeaders(check: Check | Unverified): ReadonlySet<string> {
-  return new Set([...secretHeaders, ...('reads' in check ? check.reads.headers : [])])
+/** The headers that a mapping does not see: they are scrubbed from what is kept. What lacks a check is told at start. */
+export function hiddenHeaders(check: Check | Unverified | undefined): ReadonlySet<string> {
+  const reads = typeof check === 'object' && check !== null && 'reads' in check ? check.reads.headers : []
+  return new Set([...secretHeaders, ...reads])
 }
 
 /** `{ method, path, query, headers, body }`; names are any, so the objects have no prototype. */

@@ -3,6 +3,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Chance } from '../clock.ts'
+import { ConfigError } from './config-error.ts'
 import type { SecretKind, SecretUse } from './secret.ts'
 
 type Minted = Record<string, string | { publicKey: string; privateKey: string }>
@@ -21,7 +22,7 @@ export class MintedSecrets {
   constructor(path: string, chance: Chance) {
     this.#path = path
     this.#chance = chance
-    this.#values = existsSync(path) ? (JSON.parse(readFileSync(path, 'utf8')) as Minted) : {}
+    this.#values = existsSync(path) ? readMinted(path) : {}
   }
 
   /** The secret of this name, made now where it was never made. */
@@ -58,6 +59,17 @@ export class MintedSecrets {
     chmodSync(next, 0o600)
     renameSync(next, this.#path)
   }
+}
+
+/** Never made anew over what cannot be read: the vendors have been given what it held. */
+function readMinted(path: string): Minted {
+  try {
+    const values: unknown = JSON.parse(readFileSync(path, 'utf8'))
+    if (typeof values === 'object' && values !== null && !Array.isArray(values)) return values as Minted
+  } catch {
+    // Its text may have secrets in it, and an error of JSON.parse repeats the text.
+  }
+  throw new ConfigError([`${path}: expected the secrets that were made here; put it right, or remove it for new ones`])
 }
 
 /**

@@ -18,7 +18,12 @@ export interface Settings {
 }
 
 const loopback = /^(localhost|127(\.\d+){3}|::1|\[::1\])$/
-const port = z.coerce.number().int().min(0).max(65_535)
+const port = z
+  .string()
+  .refine(given => /^\d{1,5}$/.test(given) && Number(given) <= 65_535, {
+    error: ({ input }) => `expected a port from 0 to 65535, got ${JSON.stringify(input)}`,
+  })
+  .transform(Number)
 const text = z.string().trim().min(1)
 
 const environment = z.object({
@@ -33,12 +38,20 @@ const environment = z.object({
   NODE_ENV: z.string().optional(),
 })
 
+/** What keeps an administrator's rights, or everything that is sealed, must not be guessed. */
+export const keyLengthMin = 16
+
 function readKey(env: NodeJS.ProcessEnv): string | undefined {
+  let key: string | undefined
   try {
-    return read('POSTERN_KEY', env)
+    key = read('POSTERN_KEY', env)
   } catch (error) {
     throw new ConfigError([`POSTERN_KEY: it cannot be read: ${(error as Error).message}`])
   }
+  if (key !== undefined && key.length < keyLengthMin) {
+    throw new ConfigError([`POSTERN_KEY: expected at least ${keyLengthMin} characters`])
+  }
+  return key
 }
 
 /** Throws ConfigError, which names every variable that is wrong. */

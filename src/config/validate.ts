@@ -1,6 +1,7 @@
 // Checking a configuration at start: every problem is found at once and names its setting.
 import { ZodObject, z } from 'zod'
 import type { SourceDefinition } from '../adapter.ts'
+import type { Check } from '../checks/check.ts'
 import { parseNetwork } from '../checks/ip-allowlist.ts'
 import type { Config } from './config.ts'
 import { ConfigError } from './config-error.ts'
@@ -96,10 +97,13 @@ function sourceProblems(name: string, { adapter, check, options }: SourceDefinit
     problems.push(
       `${at}.check: this source takes requests that nobody has checked. Give it a check, or say unverified('why')`,
     )
-  } else if (check.kind !== 'unverified' && !('verify' in check)) {
+  } else if (typeof check !== 'object' || (check.kind !== 'unverified' && !('verify' in check))) {
     problems.push(`${at}.check: expected a check such as hmac({ … }), got ${typeof check}`)
-  } else if ('forVendor' in check && check.forVendor !== undefined && check.forVendor !== adapter.vendor) {
-    problems.push(`${at}.check: this is a check of ${check.forVendor}'s, and the source is ${adapter.vendor}'s`)
+  } else if ('verify' in check) {
+    for (const vendor of new Set(vendorsOf(check as Check<string>))) {
+      if (vendor === adapter.vendor) continue
+      problems.push(`${at}.check: this is a check of ${vendor}'s, and the source is ${adapter.vendor}'s`)
+    }
   }
   const own = Object.fromEntries(Object.entries(options).filter(([key]) => !(key in commonOptions.shape)))
   const common = Object.fromEntries(Object.entries(options).filter(([key]) => key in commonOptions.shape))
@@ -115,6 +119,12 @@ function sourceProblems(name: string, { adapter, check, options }: SourceDefinit
     problems.push(`${at}.formerly: ${options.formerly} is another source`)
   }
   return problems
+}
+
+/** Whose checks it is made of: a combined one may hide another vendor's behind the right one. */
+function vendorsOf({ forVendor, parts }: Check<string>): string[] {
+  if (parts !== undefined) return parts.checks.flatMap(vendorsOf)
+  return forVendor === undefined ? [] : [forVendor]
 }
 
 function described(error: z.ZodError, at: readonly PropertyKey[]): string[] {
