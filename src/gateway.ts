@@ -1,5 +1,4 @@
 // Builds the parts of one process and joins them. Tests start it as main does, with their own clock and log.
-import { mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { SourceDefinition } from './adapter.ts'
 import { type Chance, type Clock, systemChance, systemClock } from './clock.ts'
@@ -135,7 +134,6 @@ function resolveAll(settings: Settings, config: Config, env: NodeJS.ProcessEnv, 
     { secret: token, kind: 'text', setting: 'the inbox API' },
   ]
   const folder = dirname(settings.databasePath)
-  if (settings.development) mkdirSync(folder, { recursive: true, mode: 0o700 })
   const minted = settings.development ? new MintedSecrets(join(folder, 'secrets.json'), chance) : undefined
   const problems = resolveSecrets(uses, env, minted)
   if (problems.length === 0 && token.values()[0]!.length < keyLengthMin) {
