@@ -3,6 +3,7 @@ import { describe } from 'vitest'
 import { testAppends } from './store/appends.ts'
 import { testEntries } from './store/entries.ts'
 import type { OpenStore } from './store/inbox.ts'
+import { testLists } from './store/lists.ts'
 import { testRetention } from './store/retention.ts'
 import { testTexts } from './store/texts.ts'
 
@@ -15,6 +16,7 @@ export function testStore({ name, open }: StoreEngine): void {
   describe(`the inbox on ${name}`, () => {
     testAppends(open)
     testEntries(open)
+    testLists(open)
     testRetention(open)
     testTexts(open)
   })

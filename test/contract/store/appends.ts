@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { AppendOutcome, Store } from '../../../src/store/store.ts'
 import { inboxFor, type OpenStore, withInbox } from './inbox.ts'
-import { eventIdOf, idOf, logOf, record, rejected, request, start, storedAs } from './record.ts'
+import { eventIdOf, idOf, listed, logOf, record, rejected, request, start, storedAs } from './record.ts'
 
 export function testAppends(open: OpenStore): void {
   describe('an append', () => {
@@ -141,9 +141,10 @@ export function testAppends(open: OpenStore): void {
         expect(await append('disputed', body)).toMatchObject([{ status: 'duplicate', conflict: body !== 'first' }])
       }
       const conflicts = await conflictsOf('disputed')
-      expect(conflicts.map(({ body }) => body.toString())).toEqual(['third', 'second'])
-      for (const conflict of conflicts) expect(await inbox.store.conflict(conflict.number)).toEqual(conflict)
-      const { event: _, number: __, source, ...kept } = conflicts[0]!
+      const whole = await Promise.all(conflicts.map(async ({ number }) => (await inbox.store.conflict(number))!))
+      expect(whole.map(({ body }) => body.toString())).toEqual(['third', 'second'])
+      expect(conflicts).toEqual(whole.map(listed))
+      const { event: _, number: __, source, ...kept } = whole[0]!
       expect([source, kept]).toEqual(['plain', request('third')])
       const event = await inbox.store.event(idOf('disputed'))
       expect((await inbox.store.requestOf(event!))?.body.toString()).toBe('first')

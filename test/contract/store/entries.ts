@@ -1,8 +1,8 @@
 // What waits beside the log: quarantine, rejections in their ring, and the ways from there into the log.
 import { describe, expect, test } from 'vitest'
-import type { QuarantineEntry, Rejection, Store, Stored } from '../../../src/store/store.ts'
+import type { Listed, Page, QuarantineEntry, Rejection, Store } from '../../../src/store/store.ts'
 import { inboxFor, type OpenStore } from './inbox.ts'
-import { entryId, eventIdOf, idOf, logOf, record, rejected, request, start, waiting } from './record.ts'
+import { entryId, eventIdOf, idOf, listed, logOf, record, rejected, request, start, waiting } from './record.ts'
 
 const roomy = { countMax: 200, bytesMax: 1_000_000 }
 
@@ -19,7 +19,7 @@ export function testEntries(open: OpenStore): void {
       await inbox.reopen()
       expect(await once()).toBe('duplicate')
       expect(await inbox.store.quarantined(entry.id)).toEqual({ ...entry, ...whole })
-      expect(await all(inbox.store, 'listQuarantine')).toEqual([{ ...entry, ...whole }])
+      expect(await all(inbox.store, 'listQuarantine')).toEqual([listed({ ...entry, ...whole })])
       expect(await inbox.store.quarantined(entryId('nobody'))).toBeUndefined()
     })
 
@@ -110,8 +110,8 @@ export function testEntries(open: OpenStore): void {
       await inbox.reopen()
       expect(await inbox.store.rejection(whole.id)).toEqual({ ...whole, ...asked })
       expect(await all(inbox.store, 'listRejections', 1, 'whole')).toEqual([
-        { ...whole, ...asked },
-        { ...truncated, ...request('') },
+        listed({ ...whole, ...asked }),
+        listed({ ...truncated, ...request('') }),
       ])
       expect(await inbox.store.rejection(entryId('nobody'))).toBeUndefined()
     })
@@ -208,12 +208,12 @@ async function all<List extends keyof Lists>(
   list: List,
   limit = 100,
   source?: string,
-): Promise<Stored<Lists[List]>[]> {
-  const items: Stored<Lists[List]>[] = []
+): Promise<Listed<Lists[List]>[]> {
+  const items: Listed<Lists[List]>[] = []
   let cursor: string | null = null
   do {
     const options = { limit, ...(cursor === null ? {} : { cursor }), ...(source === undefined ? {} : { source }) }
-    const page = (await store[list](options)) as { items: Stored<Lists[List]>[]; next: string | null }
+    const page = (await store[list](options)) as Page<Listed<Lists[List]>>
     expect(page.items.length).toBeLessThanOrEqual(limit)
     items.push(...page.items)
     cursor = page.next
