@@ -1,7 +1,7 @@
 // Reading what waits beside the log: quarantine, rejections, conflicts. All of it is bounded or rare, and listed newest
 // first by a number that never comes twice.
-import type { Kysely } from 'kysely'
-import type { Conflict, KeptRequest, Page, QuarantineEntry, Rejection, Stored } from './store.ts'
+import { type Kysely, sql } from 'kysely'
+import type { Conflict, KeptRequest, Listed, Page, QuarantineEntry, Rejection, Stored } from './store.ts'
 import type { Tables } from './tables.ts'
 
 interface PageOptions {
@@ -19,8 +19,14 @@ interface RequestRow {
   address: string
   sha256: Buffer | null
   redacted: string | null
-  body: Buffer
 }
+
+/** A row with its body, and one with the body's length, which is read without reading the body. */
+type WholeRow = RequestRow & { body: Buffer }
+type ListRow = RequestRow & { bodyBytes: number }
+
+const requestColumns = ['received', 'method', 'rest', 'query', 'headers', 'address', 'sha256', 'redacted'] as const
+const bodyBytes = sql<number>`length(body)`.as('bodyBytes')
 
 export class Entries {
   readonly #entries: Kysely<Tables>
@@ -29,80 +35,90 @@ export class Entries {
     this.#entries = db
   }
 
-  async listQuarantine(options: PageOptions): Promise<Page<Stored<QuarantineEntry>>> {
+  async listQuarantine(options: PageOptions): Promise<Page<Listed<QuarantineEntry>>> {
     let query = this.#entries
       .selectFrom('quarantine')
-      .selectAll()
+      .select(['number', 'id', 'source', 'reason', ...requestColumns])
+      .select(bodyBytes)
       .orderBy('number', 'desc')
       .limit(options.limit + 1)
     if (options.source !== undefined) query = query.where('source', '=', options.source)
     if (options.cursor !== undefined) query = query.where('number', '<', Number(options.cursor))
-    return paged(await query.execute(), options.limit, row => this.#quarantined(row))
+    return paged(await query.execute(), options.limit, row => ({ ...quarantined(row), ...listed(row) }))
   }
 
   async quarantined(id: Buffer): Promise<Stored<QuarantineEntry> | undefined> {
     const row = await this.#entries.selectFrom('quarantine').selectAll().where('id', '=', id).executeTakeFirst()
-    return row && this.#quarantined(row)
+    return row && { ...quarantined(row), ...this.keptRequest(row) }
   }
 
-  async listRejections(options: PageOptions): Promise<Page<Stored<Rejection>>> {
+  async listRejections(options: PageOptions): Promise<Page<Listed<Rejection>>> {
     let query = this.#entries
       .selectFrom('rejections')
-      .selectAll()
+      .select(['number', 'id', 'source', 'status', 'reason', 'truncated', ...requestColumns])
+      .select(bodyBytes)
       .orderBy('number', 'desc')
       .limit(options.limit + 1)
     if (options.source !== undefined) query = query.where('source', '=', options.source)
     if (options.cursor !== undefined) query = query.where('number', '<', Number(options.cursor))
-    return paged(await query.execute(), options.limit, row => this.#rejection(row))
+    return paged(await query.execute(), options.limit, row => ({ ...rejection(row), ...listed(row) }))
   }
 
   async rejection(id: Buffer): Promise<Stored<Rejection> | undefined> {
     const row = await this.#entries.selectFrom('rejections').selectAll().where('id', '=', id).executeTakeFirst()
-    return row && this.#rejection(row)
+    return row && { ...rejection(row), sealed: row.sealed, ...this.keptRequest(row) }
   }
 
-  async listConflicts(options: PageOptions): Promise<Page<Stored<Conflict>>> {
+  async listConflicts(options: PageOptions): Promise<Page<Listed<Conflict>>> {
     let query = this.#entries
       .selectFrom('conflicts')
-      .selectAll()
+      .select(['number', 'event', 'source', ...requestColumns])
+      .select(bodyBytes)
       .orderBy('number', 'desc')
       .limit(options.limit + 1)
     if (options.source !== undefined) query = query.where('source', '=', options.source)
     if (options.cursor !== undefined) query = query.where('number', '<', Number(options.cursor))
-    return paged(await query.execute(), options.limit, row => this.#conflict(row))
+    return paged(await query.execute(), options.limit, row => ({ ...conflict(row), ...listed(row) }))
   }
 
   async conflict(number: number): Promise<Stored<Conflict> | undefined> {
     const row = await this.#entries.selectFrom('conflicts').selectAll().where('number', '=', number).executeTakeFirst()
-    return row && this.#conflict(row)
+    return row && { ...conflict(row), ...this.keptRequest(row) }
   }
 
-  keptRequest(row: RequestRow): KeptRequest {
-    return {
-      received: row.received,
-      method: row.method ?? 'POST',
-      rest: row.rest ?? '',
-      query: row.query ?? '',
-      headers: JSON.parse(row.headers) as KeptRequest['headers'],
-      address: row.address,
-      body: row.body,
-      sha256: row.sha256,
-      redacted: row.redacted === null ? [] : (JSON.parse(row.redacted) as string[]),
-    }
+  keptRequest(row: WholeRow): KeptRequest {
+    return { ...requestOf(row), body: row.body }
   }
+}
 
-  #conflict(row: RequestRow & Conflict): Stored<Conflict> {
-    return { number: row.number, event: row.event, source: row.source, ...this.keptRequest(row) }
-  }
+function listed(row: ListRow): Omit<KeptRequest, 'body'> & { bodyBytes: number } {
+  return { ...requestOf(row), bodyBytes: row.bodyBytes }
+}
 
-  #quarantined(row: RequestRow & QuarantineEntry): Stored<QuarantineEntry> {
-    return { id: row.id, source: row.source, reason: row.reason, ...this.keptRequest(row) }
+function requestOf(row: RequestRow): Omit<KeptRequest, 'body'> {
+  return {
+    received: row.received,
+    method: row.method ?? 'POST',
+    rest: row.rest ?? '',
+    query: row.query ?? '',
+    headers: JSON.parse(row.headers) as KeptRequest['headers'],
+    address: row.address,
+    sha256: row.sha256,
+    redacted: row.redacted === null ? [] : (JSON.parse(row.redacted) as string[]),
   }
+}
 
-  #rejection(row: RequestRow & Omit<Rejection, 'truncated'> & { truncated: number }): Stored<Rejection> {
-    const { id, source, status, reason, sealed } = row
-    return { id, source, status, reason, sealed, truncated: row.truncated === 1, ...this.keptRequest(row) }
-  }
+function quarantined({ id, source, reason }: QuarantineEntry): QuarantineEntry {
+  return { id, source, reason }
+}
+
+function rejection(row: Omit<Rejection, 'truncated' | 'sealed'> & { truncated: number }): Omit<Rejection, 'sealed'> {
+  const { id, source, status, reason, truncated } = row
+  return { id, source, status, reason, truncated: truncated === 1 }
+}
+
+function conflict({ number, event, source }: Conflict): Conflict {
+  return { number, event, source }
 }
 
 function paged<Row extends { number: number }, Item>(

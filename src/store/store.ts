@@ -85,6 +85,9 @@ export interface QuarantineEntry {
 
 export type Stored<T> = T & KeptRequest
 
+/** In a list, whose bodies together may be more than memory holds: without the body, and what is sealed of it. */
+export type Listed<T> = Omit<T, 'sealed'> & Omit<KeptRequest, 'body'> & { bodyBytes: number }
+
 export interface Page<T> {
   items: T[]
   next: string | null
@@ -117,11 +120,11 @@ export interface Store {
   event(id: Buffer): Promise<StoredEvent | undefined>
   /** The request that an event came in. */
   requestOf(event: StoredEvent): Promise<KeptRequest | undefined>
-  listQuarantine(page: { limit: number; cursor?: string; source?: string }): Promise<Page<Stored<QuarantineEntry>>>
+  listQuarantine(page: { limit: number; cursor?: string; source?: string }): Promise<Page<Listed<QuarantineEntry>>>
   quarantined(id: Buffer): Promise<Stored<QuarantineEntry> | undefined>
-  listRejections(page: { limit: number; cursor?: string; source?: string }): Promise<Page<Stored<Rejection>>>
+  listRejections(page: { limit: number; cursor?: string; source?: string }): Promise<Page<Listed<Rejection>>>
   rejection(id: Buffer): Promise<Stored<Rejection> | undefined>
-  listConflicts(page: { limit: number; cursor?: string; source?: string }): Promise<Page<Stored<Conflict>>>
+  listConflicts(page: { limit: number; cursor?: string; source?: string }): Promise<Page<Listed<Conflict>>>
   conflict(number: number): Promise<Stored<Conflict> | undefined>
 
   /** Deletes what is older than each source's cut-off, in small steps; resolves with the number of events deleted. */

@@ -26,12 +26,12 @@ const requestColumns = 'method, rest, query, headers, address, sha256, redacted,
 interface Memory {
   head: number
   kinds: Map<string, number>
-  softs: SoftKeys
 }
 
 export class Log {
   readonly #db: Database
   readonly #statements
+  readonly #softs: SoftKeys
   #memory: Memory
   #headBefore: number
   /** The minutes that this batch touched, written once at its end. */
@@ -42,6 +42,7 @@ export class Log {
     this.#statements = prepare(db)
     this.#memory = this.#remember()
     this.#headBefore = this.#memory.head
+    this.#softs = SoftKeys.of(db, this.#memory.head)
   }
 
   /** Before the batch's COMMIT. */
@@ -52,9 +53,15 @@ export class Log {
     this.#headBefore = this.#memory.head
   }
 
+  /** After the batch's COMMIT. */
+  committed(): void {
+    this.#softs.keep()
+  }
+
   /** After a rollback: nothing that the batch did is there. */
   forget(): void {
     this.#minutes.clear()
+    this.#softs.undo()
     this.#memory = this.#remember()
     this.#headBefore = this.#memory.head
   }
@@ -175,9 +182,9 @@ export class Log {
 
   #sameAs(soft: number | null, id: Buffer): Buffer | null {
     if (soft === null) return null
-    const earlier = this.#memory.softs.get(soft)
+    const earlier = this.#softs.get(soft)
     if (earlier !== undefined) return earlier
-    this.#memory.softs.set(soft, id)
+    this.#softs.set(soft, id)
     return null
   }
 
@@ -210,7 +217,6 @@ export class Log {
     return {
       head,
       kinds: new Map(rows.map(row => [key(row), row.at(-1) as number])),
-      softs: SoftKeys.of(this.#db, head),
     }
   }
 }

@@ -1,8 +1,11 @@
 // Opening the database file, and the settings that the guarantees rest on.
 import Sqlite from 'better-sqlite3'
 
-/** How long a writer waits for another process's lock, in milliseconds: less than any vendor waits for its answer. */
-const busyTimeoutMs = 4_000
+/**
+ * How long a writer waits for another process's lock, in milliseconds. A request may wait for two batches, and must be
+ * answered before any vendor gives up.
+ */
+const busyTimeoutMs = 2_500
 const cacheKiB = 32 * 1024
 
 export function openWriter(path: string): Sqlite.Database {

@@ -8,6 +8,8 @@ const remembered = 131_072
 export class SoftKeys {
   /** In the order of their coming, the oldest first. */
   readonly #ids = new Map<number, Buffer>()
+  /** What this batch added. */
+  #added: number[] = []
 
   static of(db: Database, head: number): SoftKeys {
     const keys = new SoftKeys()
@@ -15,6 +17,7 @@ export class SoftKeys {
     for (const { soft, id } of rows.all(head - remembered) as { soft: number; id: Buffer }[]) {
       if (keys.get(soft) === undefined) keys.set(soft, id)
     }
+    keys.keep()
     return keys
   }
 
@@ -26,6 +29,18 @@ export class SoftKeys {
   set(soft: number, id: Buffer): void {
     // The pieces of a batch share one buffer, which this must not keep alive.
     this.#ids.set(soft, Buffer.from(id))
+    this.#added.push(soft)
     if (this.#ids.size > remembered) this.#ids.delete(this.#ids.keys().next().value!)
+  }
+
+  /** The batch is committed. */
+  keep(): void {
+    this.#added = []
+  }
+
+  /** The batch was rolled back: what it added never was. */
+  undo(): void {
+    for (const soft of this.#added) this.#ids.delete(soft)
+    this.#added = []
   }
 }

@@ -60,6 +60,7 @@ function inTransaction(batch: readonly Work[]): Result[] {
   const results = batch.map((work): Result => ({ ok: true, value: execute(work) }))
   log?.finish()
   db.exec('commit')
+  log?.committed()
   return results
 }
 
