@@ -29,6 +29,8 @@ export interface InboxParts {
 /** Where this app is mounted. */
 export const root = '/api/v1'
 const limitDefault = 50
+/** Characters after which a page ends: with originals, 500 events could be gigabytes. */
+const pageLengthMax = 8 * 1024 * 1024
 
 export function inboxApi({ store, secondLook, token, publicUrl }: InboxParts): Hono {
   const api = new Hono()
@@ -69,9 +71,17 @@ export function inboxApi({ store, secondLook, token, publicUrl }: InboxParts): H
     const question = { ...filter, order }
     const from = after ?? (given === undefined ? undefined : cursor.read(given, question))
     const page = await store.list({ filter, order, limit, ...(from === undefined ? {} : { from }) })
-    const items = await Promise.all(page.events.map(event => text(event, include)))
-    const next = page.next === null ? null : cursor.write(page.next, question)
-    const position = after === undefined ? '' : `,"position":"${sequenceText(page.position)}"`
+    const items: string[] = []
+    let length = 0
+    for (const event of page.events) {
+      if (length > pageLengthMax) break
+      length += items[items.push(await text(event, include)) - 1]!.length
+    }
+    // A page cut short goes on behind the last event that is in it.
+    const cut = items.length < page.events.length ? page.events[items.length - 1]!.sequence : undefined
+    const last = cut ?? page.next
+    const next = last === null ? null : cursor.write(last, question)
+    const position = after === undefined ? '' : `,"position":"${sequenceText(cut ?? page.position)}"`
     return json(`{"items":[${items.join(',')}],"next":${JSON.stringify(next)}${position}}`)
   })
 
@@ -208,9 +218,10 @@ export function inboxApi({ store, secondLook, token, publicUrl }: InboxParts): H
 }
 
 /** What people see of a kept request: all but its body, which `/raw` gives. */
-function described(request: KeptRequest) {
-  const { received, method, rest, query, headers, address, body, redacted } = request
-  return { receivedAt: isoTime(received), method, rest, query, headers, address, bytes: body.length, redacted }
+function described(request: Omit<KeptRequest, 'body'> & ({ body: Buffer } | { bodyBytes: number })) {
+  const { received, method, rest, query, headers, address, redacted } = request
+  const bytes = 'body' in request ? request.body.length : request.bodyBytes
+  return { receivedAt: isoTime(received), method, rest, query, headers, address, bytes, redacted }
 }
 
 function requestIdOf(context: Context): Buffer {

@@ -32,7 +32,7 @@ export async function release(
   const all = oldestFirst(
     async cursor => {
       if (id === undefined)
-        return store.listQuarantine({ limit: 20, ...(name === undefined ? {} : { source: name }), ...cursor })
+        return store.listQuarantine({ limit: 500, ...(name === undefined ? {} : { source: name }), ...cursor })
       const entry = await store.quarantined(id)
       return { items: entry === undefined || (name !== undefined && entry.source !== name) ? [] : [entry], next: null }
     },
@@ -60,7 +60,7 @@ export async function recheck({ store, sources, box, log }: SecondLookParts, nam
   const source = sources.get(name)
   if (source === undefined) return result
   const all = oldestFirst(
-    cursor => store.listRejections({ limit: 20, source: name, ...cursor }),
+    cursor => store.listRejections({ limit: 500, source: name, ...cursor }),
     id => store.rejection(id),
   )
   for await (const rejection of all) {
@@ -92,13 +92,13 @@ export async function recheck({ store, sources, box, log }: SecondLookParts, nam
  * bodies of all of them may be more than memory holds.
  */
 async function* oldestFirst<Item extends { id: Buffer }>(
-  list: (cursor: { cursor?: string }) => Promise<{ items: Item[]; next: string | null }>,
+  list: (cursor: { cursor?: string }) => Promise<{ items: { id: Buffer }[]; next: string | null }>,
   read: (id: Buffer) => Promise<Item | undefined>,
 ): AsyncGenerator<Item> {
   const ids: Buffer[] = []
   let cursor: string | null | undefined
   do {
-    const page: { items: Item[]; next: string | null } = await list(cursor == null ? {} : { cursor })
+    const page: { items: { id: Buffer }[]; next: string | null } = await list(cursor == null ? {} : { cursor })
     for (const { id } of page.items) ids.push(id)
     cursor = page.next
   } while (cursor !== null)

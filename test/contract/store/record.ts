@@ -98,12 +98,6 @@ export async function logOf(store: Store): Promise<StoredEvent[]> {
   }
 }
 
-export async function keysOf(store: Store): Promise<string[]> {
-  const keys = new Map<string, string>()
-  for (const { id, vendorid } of await logOf(store)) keys.set(id.toString('hex'), vendorid ?? '')
-  return [...keys.values()]
-}
-
 /** As it stands in a list: without its body, but for the length, and without what is sealed. */
 export function listed<Entry extends { body: Buffer }>(entry: Entry): object {
   const { body, sealed: _, ...rest } = entry as Entry & { sealed?: Buffer | null }
