@@ -17,7 +17,7 @@ const strange: Record<string, string> = {
   'line ends': '\r\n\u2028\u2029\u0085\t',
   'a byte order mark': '\ufeffx\uffff',
   nothing: '',
-  'a megabyte': 'ü€x'.repeat(megabyte / 3),
+  'a megabyte': 'ü€x'.repeat(megabyte / 6),
 }
 
 export function testTexts(open: OpenStore): void {
@@ -28,7 +28,10 @@ export function testTexts(open: OpenStore): void {
       const [outcome] = await inbox.store.append([stored], asked)
       const event = await inbox.store.event(idOf(key))
       expect(event).toEqual(storedAs(stored, outcome!.sequence))
-      expect(await inbox.store.requestOf(event!)).toEqual(asked)
+      const kept = await inbox.store.requestOf(event!)
+      // Not by toEqual, which looks at each of some million bytes.
+      expect(kept?.body.equals(asked.body)).toBe(true)
+      expect({ ...kept, body: null }).toEqual({ ...asked, body: null })
       return event!
     }
 
