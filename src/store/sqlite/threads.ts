@@ -122,6 +122,7 @@ export class Reader {
   readonly #waiting = new Map<number, Waiting>()
   readonly #exited: Promise<void>
   #number = 0
+  #ended: AppError | undefined
 
   constructor(path: string) {
     this.#worker = start('reader-thread', path)
@@ -141,6 +142,7 @@ export class Reader {
   }
 
   run<Value>(sql: string, parameters: readonly unknown[]): Promise<Value> {
+    if (this.#ended !== undefined) return Promise.reject(this.#ended)
     const { promise, resolve, reject } = Promise.withResolvers<unknown>()
     this.#waiting.set(++this.#number, { resolve, reject })
     this.#worker.postMessage({ number: this.#number, sql, parameters })
@@ -153,6 +155,7 @@ export class Reader {
   }
 
   #end(error: AppError): void {
+    this.#ended ??= error
     for (const waiting of this.#waiting.values()) waiting.reject(error)
     this.#waiting.clear()
   }

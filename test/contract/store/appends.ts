@@ -240,6 +240,22 @@ export function testAppends(open: OpenStore): void {
     })
   })
 
+  describe('closing', () => {
+    test('commits what was taken, and then refuses whatever is asked', async () => {
+      await withInbox(open, async opened => {
+        const { store } = opened
+        const taken = ['1', '2', '3'].map(key => store.append([record(key)], request(key)))
+        await Promise.all([...taken, store.close()])
+        await expect(store.append([record('4')], request('4'))).rejects.toThrow()
+        await expect(store.event(idOf('1'))).rejects.toThrow()
+        await expect(store.list({ filter: {}, order: 'oldest', limit: 1 })).rejects.toThrow()
+        expect(await store.health()).toMatchObject({ ok: false })
+        await opened.reopen()
+        expect((await logOf(opened.store)).map(({ sequence }) => sequence)).toEqual([1, 2, 3])
+      })
+    })
+  })
+
   describe('one command that cannot be stored', () => {
     const inbox = inboxFor(open)
 
