@@ -7,8 +7,11 @@ import type { KeptRequest } from '../store/store.ts'
 
 /** The event; with `request`, its body as `data.original`. */
 export function eventJson(event: StoredEvent, request?: KeptRequest): string {
-  const text = JSON.stringify(toEvent(event))
-  if (request === undefined) return text
+  const whole = toEvent(event)
+  if (request === undefined) return JSON.stringify(whole)
+  // A mapping may have made a member of this name: there is one, and it is the vendor's.
+  const { original: _, ...data } = whole.data
+  const text = JSON.stringify({ ...whole, data })
   // `data` is the last member, and never empty: it has refs.
   return `${text.slice(0, -2)},"original":${originalJson(request)}}}`
 }
