@@ -35,7 +35,8 @@ export async function listen(app: Hono<any>, options: ListenOptions): Promise<Li
       connectionsCheckingInterval: Math.min(1_000, Math.ceil(requestTimeoutMs / 4)),
       keepAliveTimeout: 65_000,
     },
-    getRequestListener(app.fetch, { overrideGlobalObjects: false }),
+    // A health check of HTTP/1.0 names no host.
+    getRequestListener(app.fetch, { overrideGlobalObjects: false, hostname: 'localhost' }),
   )
   await new Promise<void>((resolve, reject) => {
     server.once('error', error => {
