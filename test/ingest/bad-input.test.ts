@@ -58,7 +58,7 @@ const bodies: [name: string, body: string | Buffer, becomes: 'accepted' | 'quara
 ]
 
 describe('genuine requests with a bad body', () => {
-  test.each(bodies)('%s: %s', async (_name, body, becomes) => {
+  test.each(bodies)('$0: $2', async (_name, body, becomes) => {
     const answer = await gateway.post('/hooks/ballerine', body, ballerineHeaders(body))
     expect([answer.status, answer.text]).toEqual([200, expect.stringContaining(becomes)])
     const again = await gateway.post('/hooks/ballerine', body, ballerineHeaders(body))
@@ -92,7 +92,7 @@ describe('genuine requests with a bad body', () => {
     expect((await gateway.post('/hooks/ballerine', body, headers)).json).toMatchObject({ status: 'accepted' })
   })
 
-  test.each(bodies)('%s: %s, behind a check that needs no body', async (_name, body) => {
+  test.each(bodies)('$0, behind a check that needs no body', async (_name, body) => {
     const answers = await Promise.all([
       gateway.post('/hooks/arix', body, { authorization: basicHeader('arix', 'arix-pass-word') }),
       gateway.post('/hooks/arix/LoanStatusUpdated', body, { authorization: basicHeader('arix', 'arix-pass-word') }),
@@ -104,7 +104,7 @@ describe('genuine requests with a bad body', () => {
 })
 
 describe('the same bodies from a stranger', () => {
-  test.each(bodies)('%s: refused, recorded, and nothing else', async (_name, body) => {
+  test.each(bodies)('$0: refused, recorded, and nothing else', async (_name, body) => {
     const before = await stored()
     const rejected = (await gateway.rejections()).length
     const signedByNobody = { 'X-HMAC-Signature': '0'.repeat(64) }
@@ -164,7 +164,7 @@ test('200 headers, and a header of 15 kB, are no reason to refuse', async () => 
 
 test('an unknown source: 404, and nothing is recorded', async () => {
   const before = await gateway.rejections()
-  for (const name of ['nobody', '__proto__', 'constructor', 'toString', '', '%2e%2e', '%zz', '%E0%A4%A', 'Banclo']) {
+  for (const name of ['nobody', '__proto__', 'constructor', 'toString', '', '%zz', '%E0%A4%A', 'Banclo']) {
     const answer = await gateway.post(`/hooks/${name}`, '{}')
     expect([name, answer.status]).toEqual([name, 404])
   }
