@@ -12,7 +12,7 @@ import { type Answer, accepted, pong, problem, quarantined } from './answer.ts'
 import { BodyReader, type InFlight, type ReadBody } from './body.ts'
 import { kept, seen } from './keep.ts'
 import type { Rejections } from './rejections.ts'
-import { Inbound } from './request.ts'
+import { Inbound, type RequestParts } from './request.ts'
 import { type Route, routeOf } from './route.ts'
 import type { Source } from './source.ts'
 import { inQuarantine, requestId, understand } from './understand.ts'
@@ -37,6 +37,9 @@ interface Trace {
   status?: number
   bytes?: number
 }
+
+/** A request before its body is read. */
+type Bare = Omit<RequestParts, 'body'>
 
 type Refused = Extract<Verdict, { ok: false }>
 
@@ -87,11 +90,12 @@ async function receive(
   const { source } = route
   const method = incoming.method ?? 'GET'
   const address = parts.addressOf(incoming)
-  const bare = new Inbound({ ...route, method, headers: headersOf(incoming), body: empty, receivedAt, address })
+  const { rest, pathToken, query } = route
+  const bare: Bare = { method, rest, pathToken, query, headers: headersOf(incoming), receivedAt, address }
 
   // A POST is looked at wherever it goes: a genuine one at a path that means nothing waits in quarantine.
-  const methods = ['POST', ...(source.adapter.methods?.(route.rest) ?? [])]
-  if (!methods.includes(method)) {
+  const methods = method === 'POST' ? [] : (source.adapter.methods?.(rest) ?? [])
+  if (method !== 'POST' && !methods.includes(method)) {
     // Before anything else is said: a wrong path token and an unknown source get the same answer to every method.
     if (source.hasPathToken && source.check?.ownsSegment?.(route.pathToken ?? '') !== true) {
       trace.verdict = 'no such source'
@@ -102,10 +106,10 @@ async function receive(
       return pong()
     }
     trace.verdict = 'method not allowed'
-    return problem('method_not_allowed', { allow: [...new Set([...methods, 'GET', 'HEAD'])].join(', ') })
+    return problem('method_not_allowed', { allow: [...new Set(['POST', ...methods, 'GET', 'HEAD'])].join(', ') })
   }
 
-  const early = source.check === undefined ? undefined : await earlyVerdict(source, bare)
+  const early = await earlyVerdict(source, bare)
   const read = await body.read(incoming, source.bodyBytesMax)
   if (early?.ok === false) return reject(parts, source, withBody(bare, read), early, trace, !read.ok)
   if (!read.ok) return unread(parts, source, bare, read, early?.ok === true, trace)
@@ -179,7 +183,7 @@ async function reject(
 async function unread(
   parts: ReceiveParts,
   source: Source,
-  bare: Inbound,
+  bare: Bare,
   read: Extract<ReadBody, { ok: false }>,
   genuine: boolean,
   trace: Trace,
@@ -214,11 +218,11 @@ async function unread(
   }
 }
 
-function earlyVerdict(source: Source, request: Inbound): Promise<Verdict | undefined> | undefined {
+function earlyVerdict(source: Source, bare: Bare): Promise<Verdict | undefined> | undefined {
   const { check } = source
   // Most checks need the body and have no parts: nothing to wait for.
   if (check === undefined || (check.needsBody && check.parts === undefined)) return undefined
-  return verifyEarly(check, request)
+  return verifyEarly(check, new Inbound({ ...bare, body: empty }))
 }
 
 function failed({ log }: ReceiveParts, error: unknown, trace: Trace): Answer {
@@ -236,10 +240,8 @@ function refusal(refused: Refused['refusal'], reason: string): Refused {
 
 const empty = Buffer.alloc(0)
 
-function withBody(bare: Inbound, read: ReadBody): Inbound {
-  const { method, rest, pathToken, query, headers, receivedAt, address } = bare
-  const body = read.ok ? read.bytes : read.beginning
-  return new Inbound({ method, rest, pathToken, query, headers, receivedAt, address, body })
+function withBody(bare: Bare, read: ReadBody): Inbound {
+  return new Inbound({ ...bare, body: read.ok ? read.bytes : read.beginning })
 }
 
 function headersOf({ rawHeaders }: IncomingMessage): [string, string][] {
