@@ -172,9 +172,9 @@ export function inboxApi({ store, secondLook, token, publicUrl }: InboxParts): H
     })
   })
   api.get('/conflicts/:number/raw', async context => {
-    const number = Number(context.req.param('number'))
-    if (!Number.isSafeInteger(number) || number < 1) throw notFound()
-    return raw(await store.conflict(number))
+    const number = context.req.param('number')
+    if (!/^[1-9]\d{0,14}$/.test(number)) throw notFound()
+    return raw(await store.conflict(Number(number)))
   })
   api.get('/sources', context => {
     readParameters(noParameters, context.req.url)
