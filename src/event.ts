@@ -209,20 +209,21 @@ export interface Envelope<Type extends string = string, Data = EventData> {
 type DataOf<Type extends string> = Type extends CatalogueType
   ? z.infer<(typeof catalogue)[Type]> & { original?: unknown }
   : EventData
-type Matching<Pattern extends string> = Pattern extends '*'
-  ? CatalogueType
-  : Pattern extends `${infer Head}*${infer Tail}`
-    ? Extract<CatalogueType, `${Head}${string}${Tail}`>
-    : Extract<CatalogueType, Pattern>
+/** A glob as a type: `custom.*` is `custom.${string}`. */
+type TypeText<Pattern extends string> = Pattern extends `${infer Head}*${infer Tail}`
+  ? `${Head}${string}${TypeText<Tail>}`
+  : Pattern
 type Each<Type extends string> = Type extends string ? Envelope<Type, DataOf<Type>> : never
 
 /**
  * The event of a type or a glob of types: `EventOf<'loan.*'>` is the union of all loan events,
  * and a type that is in no catalogue has open data.
  */
-export type EventOf<Pattern extends string = '*'> = [Matching<Pattern>] extends [never]
-  ? Envelope<Pattern>
-  : Each<Matching<Pattern>>
+export type EventOf<Pattern extends string = '*'> = Pattern extends string
+  ? [Extract<CatalogueType, TypeText<Pattern>>] extends [never]
+    ? Envelope<TypeText<Pattern>>
+    : Each<Extract<CatalogueType, TypeText<Pattern>>>
+  : never
 
 export function isCatalogueType(type: string): type is CatalogueType {
   return Object.hasOwn(catalogue, type)

@@ -50,9 +50,11 @@ export interface Config {
   limits?: Limits
 }
 
-/** Gives a configuration its types. */
-export function defineConfig<Types extends string>(
-  config: Omit<Config, 'subscriptions'> & { subscriptions?: Readonly<Record<string, Subscription<Types>>> },
+/** Gives a configuration its types: each handler's event is of its own subscription's. */
+export function defineConfig<const Types extends Readonly<Record<string, string>>>(
+  config: Omit<Config, 'subscriptions'> & {
+    subscriptions?: { readonly [Name in keyof Types]: Subscription<Types[Name]> }
+  },
 ): Config {
   return config as unknown as Config
 }

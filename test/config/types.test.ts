@@ -2,6 +2,7 @@
 import { expectTypeOf, test } from 'vitest'
 import { arix, ballerine, banclo, embarc, generic, receeve, standardWebhooks } from '../../adapters/index.ts'
 import type { Check } from '../../src/checks/check.ts'
+import type { CatalogueType } from '../../src/event.ts'
 import {
   allOf,
   anyOf,
@@ -73,6 +74,55 @@ test('an event is typed by its type, and by a glob over types', () => {
   >()
   // @ts-expect-error there is no such field
   expectTypeOf<EventOf<'loan.created'>['data']['nothing']>().toBeString()
+})
+
+test('a type that is in no catalogue has open data, alone, in a glob and beside others', () => {
+  expectTypeOf<EventOf<'custom.core.moved'>['type']>().toEqualTypeOf<'custom.core.moved'>()
+  expectTypeOf<EventOf<'custom.core.moved'>['data']['refs']>().toEqualTypeOf<Record<string, string>>()
+  expectTypeOf<EventOf<'custom.core.moved'>['data']['anything']>().toBeUnknown()
+  expectTypeOf<EventOf<'custom.*'>['type']>().toEqualTypeOf<`custom.${string}`>()
+  expectTypeOf<EventOf<'custom.*.a*b'>['type']>().toEqualTypeOf<`custom.${string}.a${string}b`>()
+  type Both = EventOf<'loan.created' | 'custom.core.moved'>
+  expectTypeOf<Both['type']>().toEqualTypeOf<'loan.created' | 'custom.core.moved'>()
+  expectTypeOf<EventOf<'*.created'>['type']>().toEqualTypeOf<'loan.created' | 'client.created' | 'claim.created'>()
+  expectTypeOf<EventOf['type']>().toEqualTypeOf<CatalogueType>()
+  const told = (event: EventOf<'loan.*'>) =>
+    event.type === 'loan.status_changed' ? event.data.status.current : event.data.status?.current
+  expectTypeOf(told).returns.toEqualTypeOf<string | undefined>()
+})
+
+test('nothing hides an unverified part, or a check of two vendors', () => {
+  const ofTwo = () => anyOf<'banclo' | 'ballerine'>(ofBanclo, ofBallerine)
+  // @ts-expect-error neither here
+  const first = () => banclo({ check: ofTwo() })
+  // @ts-expect-error nor there
+  const second = () => ballerine({ check: ofTwo() })
+  // @ts-expect-error all of two vendors is nobody's
+  const third = () => ballerine({ check: allOf(ofBanclo, ofBallerine) })
+  // @ts-expect-error
+  const fourth = () => anyOf(unverified('why'), pathToken('t'))
+  // @ts-expect-error a secret is text or a secret
+  const fifth = () => pathToken(5)
+  expectTypeOf([first, second, third, fourth, fifth]).toBeArray()
+})
+
+test('a handler’s event is typed by its own subscription, whatever others take', () => {
+  defineConfig({
+    sources: { banclo: banclo({ check: ofBanclo }) },
+    subscriptions: {
+      book: { types: ['loan.*'], to: event => expectTypeOf(event).toEqualTypeOf<EventOf<'loan.*'>>() },
+      money: {
+        types: ['payment.received', 'custom.core.moved'],
+        to: (event, { attempt }) => {
+          expectTypeOf(event.type).toEqualTypeOf<'payment.received' | 'custom.core.moved'>()
+          expectTypeOf(attempt).toBeNumber()
+        },
+      },
+      print: { types: ['*'], to: (event, { log }) => log.info(event.type) },
+      // @ts-expect-error a handler of one type is no handler of another
+      wrong: { types: ['client.created'], to: (event: EventOf<'loan.created'>) => event.type },
+    },
+  })
 })
 
 test('a handler’s event is typed by its subscription', () => {
