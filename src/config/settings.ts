@@ -26,11 +26,12 @@ const port = z
   .transform(Number)
 const text = z.string().trim().min(1)
 
+const databaseDefault = 'sqlite:./data/postern.db'
+
 const environment = z.object({
   PORT: port.default(8080),
   HOST: text.default('127.0.0.1'),
   POSTERN_CONFIG: text.optional(),
-  POSTERN_DATABASE: text.default('sqlite:./data/postern.db'),
   POSTERN_ADMIN_PORT: port.optional(),
   POSTERN_ADMIN_HOST: text.optional(),
   POSTERN_ROLE: z.enum(['all', 'ingest', 'deliver']).default('all'),
@@ -54,20 +55,35 @@ function readKey(env: NodeJS.ProcessEnv): string | undefined {
   return key
 }
 
+/** Of a database that this version has not, only the scheme is repeated: the rest may hold a password anywhere. */
+function readDatabase(given: string): string {
+  const path = /^sqlite:(?:\/\/)?(.+)$/.exec(given)?.[1]
+  if (path !== undefined) return resolve(path)
+  const scheme = /^([a-z0-9+]{1,20}):/i.exec(given)?.[1]
+  const got = scheme === undefined ? 'something else' : `${scheme}:…`
+  throw new ConfigError([
+    `POSTERN_DATABASE: expected sqlite:<path>, got ${got} (this version keeps its inbox in SQLite)`,
+  ])
+}
+
 /** Throws ConfigError, which names every variable that is wrong. */
 export function readSettings(env: NodeJS.ProcessEnv): Settings {
   const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
+  const problems: string[] = []
+  const attempt = <Value>(readIt: () => Value): Value | undefined => {
+    try {
+      return readIt()
+    } catch (error) {
+      problems.push(...(error as ConfigError).problems)
+      return undefined
+    }
+  }
   const parsed = environment.safeParse(set)
-  if (!parsed.success) {
-    throw new ConfigError(parsed.error.issues.map(issue => `${issue.path.join('.')}: ${issue.message}`))
-  }
+  if (!parsed.success) problems.push(...parsed.error.issues.map(issue => `${issue.path.join('.')}: ${issue.message}`))
+  const databasePath = attempt(() => readDatabase(set.POSTERN_DATABASE?.trim() || databaseDefault))
+  const encryptionKey = attempt(() => readKey(env))
+  if (!parsed.success || databasePath === undefined || problems.length > 0) throw new ConfigError(problems)
   const values = parsed.data
-  const database = /^sqlite:(?:\/\/)?(.+)$/.exec(values.POSTERN_DATABASE)?.[1]
-  if (database === undefined) {
-    throw new ConfigError([
-      `POSTERN_DATABASE: expected sqlite:<path>, got ${values.POSTERN_DATABASE.replace(/\/\/.*@/, '//…@')} (this version keeps its inbox in SQLite)`,
-    ])
-  }
   const admin =
     values.POSTERN_ADMIN_PORT === undefined
       ? undefined
@@ -76,9 +92,9 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     port: values.PORT,
     host: values.HOST,
     configPath: values.POSTERN_CONFIG,
-    databasePath: resolve(database),
+    databasePath,
     admin,
-    encryptionKey: readKey(env),
+    encryptionKey,
     logLevel: values.LOG_LEVEL,
     development: loopback.test(values.HOST) && values.NODE_ENV !== 'production',
   }

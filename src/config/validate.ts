@@ -23,14 +23,20 @@ const sourceName = z
   .string()
   .regex(/^[a-z][a-z0-9-]{0,62}$/, 'expected a name of lower-case letters, digits and hyphens, at most 63 long')
 
+/** It becomes part of every event's envelope. */
+const plainText = z
+  .string()
+  .min(1)
+  .regex(/^\P{Cc}*$/u, 'expected text without control characters')
+
 const commonOptions = z.object({
-  environment: z.string().min(1).optional(),
+  environment: plainText.optional(),
   timezone: timezone.optional(),
   currency: z
     .string()
     .regex(/^[A-Z]{3}$/, 'expected an ISO 4217 code such as EUR')
     .optional(),
-  namespace: z.string().min(1).optional(),
+  namespace: plainText.optional(),
   formerly: sourceName.optional(),
   bodyBytesMax: positive.max(1024 * 1024 * 1024).optional(),
   redact: z
@@ -78,9 +84,10 @@ const topLevel = z.strictObject({
 /** Throws ConfigError with every problem. */
 export function validateConfig(config: Config): void {
   const parsed = topLevel.safeParse(config)
-  if (!parsed.success) throw new ConfigError(described(parsed.error, []))
-  const problems = Object.entries(config.sources).flatMap(([name, source]) => sourceProblems(name, source, config))
-  if (Object.keys(config.sources).length === 0) problems.push('sources: expected at least one source')
+  const problems = parsed.success ? [] : described(parsed.error, [])
+  const sources = Object.entries(config?.sources ?? {}).filter(([, source]) => isSource(source))
+  problems.push(...sources.flatMap(([name, source]) => sourceProblems(name, source, sources)))
+  if (parsed.success && sources.length === 0) problems.push('sources: expected at least one source')
   if (problems.length > 0) throw new ConfigError(problems)
 }
 
@@ -88,7 +95,11 @@ function isSource(value: unknown): boolean {
   return typeof value === 'object' && value !== null && 'adapter' in value && 'options' in value
 }
 
-function sourceProblems(name: string, { adapter, check, options }: SourceDefinition, config: Config): string[] {
+function sourceProblems(
+  name: string,
+  { adapter, check, options }: SourceDefinition,
+  sources: readonly (readonly [name: string, source: SourceDefinition])[],
+): string[] {
   const at = `sources.${name}`
   const problems: string[] = []
   const named = sourceName.safeParse(name)
@@ -111,7 +122,7 @@ function sourceProblems(name: string, { adapter, check, options }: SourceDefinit
   for (const result of [commonOptions.safeParse(common), schema.safeParse(own)]) {
     if (!result.success) problems.push(...described(result.error, [at]))
   }
-  const others = Object.entries(config.sources).filter(([other]) => other !== name)
+  const others = sources.filter(([other]) => other !== name)
   if (
     options.formerly !== undefined &&
     others.some(([other, { options: theirs }]) => other === options.formerly || theirs.formerly === options.formerly)

@@ -93,6 +93,16 @@ describe('a configuration', () => {
       { sources: { banclo: banclo({ check, currency: 'euro' }) } },
       /sources\.banclo\.currency: expected an ISO 4217 code/,
     ],
+    [
+      'a namespace of more than one line',
+      { sources: { banclo: banclo({ check, namespace: 'lender\nother' }) } },
+      /sources\.banclo\.namespace: expected text without control characters/,
+    ],
+    [
+      'an environment with a control character',
+      { sources: { banclo: banclo({ check, environment: 'pro\u0000d' }) } },
+      /sources\.banclo\.environment: expected text without control characters/,
+    ],
     ['a bad limit', { sources: { banclo: banclo({ check, bodyBytesMax: 0 }) } }, /sources\.banclo\.bodyBytesMax: /],
     [
       'a bad redaction',
@@ -144,6 +154,14 @@ describe('a configuration', () => {
     const config = { sources: { 'A B': good, arix: arix(any({ check, currency: 'x' })), c: banclo(any({})) } }
     const problems = problemsOf(config)
     for (const setting of ['sources.A B', 'sources.arix.partner', 'sources.arix.currency', 'sources.c.check']) {
+      expect(problems).toContain(setting)
+    }
+  })
+
+  test('those of the top and those of the sources too', () => {
+    const config = { sources: { a: banclo(any({})), b: 5, c: banclo({ check, timezone: 'x' }) }, trustProxy: ['x'] }
+    const problems = problemsOf(config)
+    for (const setting of ['trustProxy.0', 'sources.a.check', 'sources.b: ', 'sources.c.timezone']) {
       expect(problems).toContain(setting)
     }
   })
@@ -255,7 +273,23 @@ describe('the environment', () => {
     expect(() => readSettings(env)).not.toThrow('short')
   })
 
+  test.each([
+    'postgres://user:pass-word@host/x',
+    'postgres://user:pass@word:pass-word@host/x',
+    'postgres://host/x?user=u&password=pass-word',
+    'postgres:user:pass-word@host',
+    'host=db user=u password=pass-word',
+    'pass-word',
+  ])('POSTERN_DATABASE=%s: what may be a password is not repeated', database => {
+    const read = () => readSettings({ POSTERN_DATABASE: database })
+    expect(read).toThrow(/POSTERN_DATABASE: expected sqlite:<path>/)
+    expect(read).not.toThrow('pass-word')
+    if (database.startsWith('postgres:')) expect(read).toThrow(/postgres/)
+  })
+
   test('what is empty is not set; every problem is told', () => {
+    const env = { PORT: 'x', POSTERN_DATABASE: 'x', POSTERN_KEY: 'short', POSTERN_ADMIN_PORT: 'y' }
+    for (const name of Object.keys(env)) expect(() => readSettings(env)).toThrow(`- ${name}: `)
     expect(readSettings({ PORT: '', HOST: '', POSTERN_KEY: '' })).toMatchObject({ port: 8080, host: '127.0.0.1' })
     expect(() => readSettings({ PORT: 'x', LOG_LEVEL: 'y' })).toThrow(/PORT.*\n.*LOG_LEVEL/)
   })
