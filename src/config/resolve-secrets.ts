@@ -85,15 +85,16 @@ export function resolveSecrets(
   for (const { secret, kind, setting } of uses) {
     const { name } = secret
     try {
-      const values = [read(name, env), read(`${name}_PREVIOUS`, env)].filter(value => value !== undefined)
-      if (values.length > 0) secret.resolve(values)
+      const current = read(name, env)
+      const previous = read(`${name}_PREVIOUS`, env) ?? ''
+      if (current !== undefined) secret.resolve([current, previous])
       else if (minted === undefined) {
         problems.push(
           `${setting}: the secret ${name} is not set. Set ${name}, or ${name}_FILE to the file that holds it`,
         )
       } else {
         const { value, signingKey } = minted.get(name, kind)
-        secret.resolve([value], signingKey, true)
+        secret.resolve([value, previous], signingKey, true)
       }
     } catch (error) {
       problems.push(`${setting}: the secret ${name} cannot be read: ${(error as Error).message}`)

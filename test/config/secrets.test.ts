@@ -126,11 +126,12 @@ describe('anywhere else a missing one stops the start', () => {
     )
   })
 
-  test('an admin token that can be guessed is refused, from a file too', async () => {
+  test('an admin token that can be guessed is refused outside of development, from a file too', async () => {
     const file = join(folder, 'short-token')
     writeFileSync(file, 'guess-me\n')
     for (const env of [{ POSTERN_ADMIN_TOKEN: 'guess-me' }, { POSTERN_ADMIN_TOKEN_FILE: file }]) {
-      const starting = start('short', env)
+      const secrets = { BANCLO_SECRET: 'a', EMBARC_TOKEN: 'b', BALLERINE_SECRET: 'c', ARIX_PASSWORD: 'd' }
+      const starting = start('short', { ...env, ...secrets, NODE_ENV: 'production' })
       await expect(starting).rejects.toThrow('POSTERN_ADMIN_TOKEN: expected at least 16 characters')
       await expect(starting).rejects.not.toThrow('guess-me')
     }
@@ -163,6 +164,30 @@ test('a rotation: the new one, the old one, from files as well; and none but the
     await post('new-secret\r\n'),
   ]).toEqual([200, 200, 401, 401])
   await gateway.close()
+})
+
+test('the old one from a file; and the old one alone is a missing one', async () => {
+  const file = join(folder, 'banclo-old')
+  writeFileSync(file, 'old-secret\n')
+  const previous = { BANCLO_SECRET_PREVIOUS_FILE: file, ARIX_PASSWORD_PREVIOUS: 'old-password' }
+  const set = await start('previous', { ...previous, BANCLO_SECRET: 'new-secret', ARIX_PASSWORD: 'new-password' })
+  const post = async ({ url }: Gateway, key: string) => {
+    const body = bancloBody(bancloEvent(`evt_${key}`), key)
+    return (await send(url, '/hooks/banclo', { method: 'POST', body })).status
+  }
+  expect([await post(set, 'new-secret'), await post(set, 'old-secret'), await post(set, 'none')]).toEqual([
+    200, 200, 401,
+  ])
+  await set.close()
+
+  const starting = start('previous', { ...previous, NODE_ENV: 'production' })
+  await expect(starting).rejects.toThrow('BANCLO_SECRET is not set')
+  await expect(starting).rejects.toThrow('ARIX_PASSWORD is not set')
+
+  const minted = await start('previous', previous)
+  const made = JSON.parse(readFileSync(join(folder, 'previous', 'secrets.json'), 'utf8')) as Record<string, string>
+  expect([await post(minted, made.BANCLO_SECRET!), await post(minted, 'old-secret')]).toEqual([200, 200])
+  await minted.close()
 })
 
 test('a secret cannot be shown by accident', () => {
