@@ -114,6 +114,7 @@ export function inboxApi({ store, secondLook, token, publicUrl }: InboxParts): H
   })
   api.get('/quarantine/:id/raw', async context => raw(await store.quarantined(requestIdOf(context))))
   api.post('/quarantine/release', async context => {
+    readParameters(noParameters, context.req.url)
     const { filter } = await readBody(
       context,
       z.strictObject({ filter: z.strictObject({ source: z.string(), id: z.string() }).partial().optional() }),
@@ -127,8 +128,9 @@ export function inboxApi({ store, secondLook, token, publicUrl }: InboxParts): H
     )
   })
   api.post('/quarantine/:id/discard', async context => {
+    const id = requestIdOf(context)
     await readBody(context, z.strictObject({}))
-    if (!(await store.discard(requestIdOf(context)))) throw notFound()
+    if (!(await store.discard(id))) throw notFound()
     return context.json({ discarded: true })
   })
 
@@ -149,6 +151,7 @@ export function inboxApi({ store, secondLook, token, publicUrl }: InboxParts): H
   })
   api.get('/rejections/:id/raw', async context => raw(await store.rejection(requestIdOf(context))))
   api.post('/rejections/recheck', async context => {
+    readParameters(noParameters, context.req.url)
     const { source } = await readBody(context, z.strictObject({ source: z.string() }))
     if (!secondLook.sources.has(source)) {
       throw new AppError('bad_request', `there is no source ${source}`, {
@@ -172,6 +175,7 @@ export function inboxApi({ store, secondLook, token, publicUrl }: InboxParts): H
     })
   })
   api.get('/conflicts/:number/raw', async context => {
+    readParameters(noParameters, context.req.url)
     const number = context.req.param('number')
     if (!/^[1-9]\d{0,14}$/.test(number)) throw notFound()
     return raw(await store.conflict(Number(number)))
@@ -225,6 +229,7 @@ function described(request: Omit<KeptRequest, 'body'> & ({ body: Buffer } | { bo
 }
 
 function requestIdOf(context: Context): Buffer {
+  readParameters(noParameters, context.req.url)
   return decoded(context.req.param('id') ?? '')
 }
 

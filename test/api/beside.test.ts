@@ -154,6 +154,16 @@ describe('an entry', () => {
   })
 })
 
+test('parameters that there are not are refused everywhere', async () => {
+  const id = `req_${'0'.repeat(26)}`
+  for (const path of [`/quarantine/${id}`, `/quarantine/${id}/raw`, `/rejections/${id}/raw`, '/conflicts/1/raw']) {
+    expectProblem(await gateway.api(`${path}?source=plain`), 400, 'bad_request', 'source')
+  }
+  for (const path of ['/quarantine/release', `/quarantine/${id}/discard`, '/rejections/recheck']) {
+    expectProblem(await post(`${path}?source=plain`, '{}'), 400, 'bad_request', 'source')
+  }
+})
+
 describe('bodies', () => {
   test.each([
     ['/quarantine/release', '{', ''],
