@@ -58,6 +58,7 @@ export async function startGateway({
   const token = resolveAll(settings, config, env, chance)
   const sources = Object.entries(config.sources).map(([name, definition]) => sourceOf(name, definition))
   warnOfWeakChecks(sources, log)
+  if (token.length < keyLengthMin) log.warn({}, `${tokenName} has fewer than ${keyLengthMin} characters`)
   if (Object.keys(config.subscriptions ?? {}).length > 0) {
     log.warn({}, 'this version keeps events and does not deliver them yet: the subscriptions have no effect')
   }
@@ -136,7 +137,8 @@ function resolveAll(settings: Settings, config: Config, env: NodeJS.ProcessEnv, 
   const folder = dirname(settings.databasePath)
   const minted = settings.development ? new MintedSecrets(join(folder, 'secrets.json'), chance) : undefined
   const problems = resolveSecrets(uses, env, minted)
-  if (problems.length === 0 && token.values()[0]!.length < keyLengthMin) {
+  // Where one develops it is only warned of.
+  if (!settings.development && problems.length === 0 && token.values()[0]!.length < keyLengthMin) {
     problems.push(`${tokenName}: expected at least ${keyLengthMin} characters`)
   }
   if (problems.length > 0) throw new ConfigError(problems)
