@@ -138,7 +138,7 @@ function resolveAll(settings: Settings, config: Config, env: NodeJS.ProcessEnv, 
   const minted = settings.development ? new MintedSecrets(join(folder, 'secrets.json'), chance) : undefined
   const problems = resolveSecrets(uses, env, minted)
   // Where one develops it is only warned of.
-  if (!settings.development && problems.length === 0 && token.values()[0]!.length < keyLengthMin) {
+  if (!settings.development && token.resolved && token.values()[0]!.length < keyLengthMin) {
     problems.push(`${tokenName}: expected at least ${keyLengthMin} characters`)
   }
   if (problems.length > 0) throw new ConfigError(problems)

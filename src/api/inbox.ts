@@ -69,6 +69,7 @@ export function inboxApi({ store, secondLook, token, publicUrl }: InboxParts): H
     const { ref, ...rest } = filters
     const filter = { ...rest, ...(ref === undefined ? {} : { refs: ref }) } as EventFilter
     const question = { ...filter, order }
+    if (after !== undefined) await assertPosition(store, after)
     const from = after ?? (given === undefined ? undefined : cursor.read(given, question))
     const page = await store.list({ filter, order, limit, ...(from === undefined ? {} : { from }) })
     const items: string[] = []
@@ -255,5 +256,21 @@ function raw(request: KeptRequest | undefined): Response {
   const { body } = found(request)
   return new Response(new Uint8Array(body), {
     headers: { 'content-type': 'application/octet-stream', 'content-disposition': 'attachment' },
+  })
+}
+
+/**
+ * A reader whose position is older than the oldest event kept, or beyond the log (it is another log's), would miss
+ * events without a word. 0 is no position: it asks for all there is.
+ */
+async function assertPosition(store: Store, after: number): Promise<void> {
+  const { head, oldest } = await store.extent()
+  const first = oldest === 0 ? head + 1 : oldest
+  if (after === 0 || (after >= first - 1 && after <= head)) return
+  const detail = after > head ? 'this log has not come so far: the position is of another' : 'events behind it are gone'
+  throw new AppError('position_gone', `the position ${after} cannot be read on from: ${detail}`, {
+    errors: [
+      { parameter: 'after', detail: `the oldest event kept is ${sequenceText(first)}: read on from ${first - 1}` },
+    ],
   })
 }

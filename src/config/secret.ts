@@ -29,6 +29,10 @@ export class Secret {
     return this.#values
   }
 
+  get resolved(): boolean {
+    return this.#values !== undefined
+  }
+
   /** Whether Postern made it: then it may be shown to who develops, and signed with. */
   get minted(): boolean {
     return this.#minted
