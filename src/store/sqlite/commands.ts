@@ -66,6 +66,8 @@ export type Command =
   | { op: 'expire'; from: number; upTo: number; cutoffs: [source: string, cutoff: number][]; fallback: number }
   /** `after`: an identity's id in hex. */
   | { op: 'forget'; after: string; below: number }
+  /** Reads what the appends need in memory, before the first of them has to wait for it. */
+  | { op: 'remember' }
   | { op: 'sql'; sql: string; parameters: readonly unknown[] }
 
 export interface Outcome {

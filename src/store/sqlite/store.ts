@@ -27,6 +27,7 @@ export async function openSqliteStore(path: string): Promise<Store> {
       cause: error,
     })
   }
+  await writer.run({ op: 'remember' })
   const reader = new Reader(path)
   const queries = new Queries(
     kyselyOver((sql, parameters) => reader.run(sql, parameters)),

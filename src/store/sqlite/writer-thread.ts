@@ -93,6 +93,8 @@ function execute({ command, pieces }: Work): unknown {
   if (command.op === 'sql') return sql(command)
   log ??= new Log(db)
   switch (command.op) {
+    case 'remember':
+      return null
     case 'append':
       return log.append(command.events, command.request, pieces)
     case 'quarantine':
