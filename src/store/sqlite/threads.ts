@@ -21,7 +21,15 @@ function start(name: string, path: string): Worker {
   })
 }
 
-/** Sends the commands of one turn of the event loop as one message, and at most two messages ahead of the answers. */
+/**
+ * Commands that are sent at once, though the turn of the event loop is not over: one turn may bring a request of every
+ * connection, and the writer would wait for the last of them, and then everybody for the writer.
+ */
+const sentAtOnce = 12
+/** Messages ahead of the answers; the writer takes all that it finds as one batch. */
+const messagesAhead = 16
+
+/** Sends the commands of one turn of the event loop in few messages, and not too many of them ahead of the answers. */
 export class Writer {
   readonly #worker: Worker
   readonly #exited: Promise<void>
@@ -55,7 +63,8 @@ export class Writer {
     if (this.#closing) return Promise.reject(new AppError('unavailable', 'the store is closing'))
     const { promise, resolve, reject } = Promise.withResolvers<unknown>()
     this.#queue.push({ command, pieces, waiting: { resolve, reject } })
-    this.#schedule()
+    if (this.#queue.length >= sentAtOnce) this.#flush(false)
+    else this.#schedule()
     return promise as Promise<Value>
   }
 
@@ -77,7 +86,7 @@ export class Writer {
   }
 
   #flush(all: boolean): void {
-    if (this.#queue.length === 0 || (!all && this.#messagesOut >= 2)) return
+    if (this.#queue.length === 0 || (!all && this.#messagesOut >= messagesAhead)) return
     const queue = this.#queue
     this.#queue = []
     const { message, transfer } = pack(queue)
