@@ -15,8 +15,10 @@ import type { KindsTable, Tables } from './tables.ts'
 const windowSize = 5_000
 /** Matching kinds up to here are walked by their index; past it most of the log matches anyway. */
 const kindsWalkedMax = 32
-/** Events that an index of refs names, read at once. */
-const candidatesAtOnce = 500
+/** Events with one ref that are looked at for the others, in one read transaction. */
+const candidatesAtOnce = 2_000
+/** Rows read at once where not all of them may be wanted. */
+const rowsAtOnce = 100
 /** How long a list may look for matches before it answers with what it has and where to go on. */
 const budgetMs = 2_000
 
@@ -30,21 +32,24 @@ interface Bounds {
   high: number
 }
 
-/** Sequences of events that may have a ref, in order; fewer than `limit` when there are no more. */
-type FindRef = (
+/**
+ * Sequences of events that may have all the refs, in order, and the last one looked at, null where there are no more.
+ * `limit` is how many that have the first ref are looked at.
+ */
+type FindRefs = (
   db: Kysely<Tables>,
-  walk: { ref: string; newest: boolean; low: number; high: number; limit: number },
-) => Promise<number[]>
+  walk: { refs: readonly string[]; newest: boolean; low: number; high: number; limit: number },
+) => Promise<{ found: number[]; last: number | null }>
 
 export class Queries extends Entries {
   readonly #db: Kysely<Tables>
-  readonly #findRef: FindRef
+  readonly #findRefs: FindRefs
   #kinds = new Map<number, Kind>()
 
-  constructor(db: Kysely<Tables>, findRef: FindRef) {
+  constructor(db: Kysely<Tables>, findRefs: FindRefs) {
     super(db)
     this.#db = db
-    this.#findRef = findRef
+    this.#findRefs = findRefs
   }
 
   async list({ filter, order, from, limit }: EventQuery): Promise<EventPage> {
@@ -115,23 +120,26 @@ export class Queries extends Entries {
   /** Rows of one window from `at`, and where the next one begins. */
   #walk(filter: EventFilter, kinds: readonly number[] | undefined, newest: boolean) {
     const refs = refsOf(filter)
-    const [ref] = refs
     const residual = (query: Rows) => narrowed(query, filter)
     const direction = newest ? 'desc' : 'asc'
     const step = newest ? -1 : 1
     const ended = (bounds: Bounds) => (newest ? bounds.low - 1 : bounds.high + 1)
 
-    if (ref !== undefined) {
+    if (refs.length > 0) {
       return async (at: number, bounds: Bounds, wanted: number) => {
         const range = newest ? { low: bounds.low, high: at } : { low: at, high: bounds.high }
-        const candidates = await this.#findRef(this.#db, { ref, newest, ...range, limit: candidatesAtOnce })
-        if (candidates.length === 0) return { rows: [], next: ended(bounds) }
-        let query = residual(this.#rows()).where('events.sequence', 'in', candidates)
+        // Of a single ref every candidate is a hit, but for collisions: no more are wanted than rows.
+        const limit = refs.length === 1 ? Math.max(rowsAtOnce, wanted) : candidatesAtOnce
+        const { found, last } = await this.#findRefs(this.#db, { refs, newest, ...range, limit })
+        const beyond = last === null ? ended(bounds) : last + step
+        const some = found.slice(0, Math.max(rowsAtOnce, wanted))
+        if (some.length === 0) return { rows: [], next: beyond }
+        let query = residual(this.#rows()).where('events.sequence', 'in', listed(some))
         if (kinds !== undefined) query = query.where('events.kind', 'in', kinds)
         const all = await query.orderBy('events.sequence', direction).execute()
         const rows = all.filter(row => hasRefs(row, refs)).slice(0, wanted)
         if (rows.length === wanted) return { rows, next: rows.at(-1)!.sequence + step }
-        return { rows, next: candidates.length < candidatesAtOnce ? ended(bounds) : candidates.at(-1)! + step }
+        return { rows, next: some.length < found.length ? some.at(-1)! + step : beyond }
       }
     }
     if (kinds !== undefined && kinds.length <= kindsWalkedMax) {
@@ -152,7 +160,7 @@ export class Queries extends Entries {
         }
         const chosen = [...found].sort((a, b) => (newest ? b - a : a - b)).slice(0, wanted)
         if (chosen.length === 0) return { rows: [], next: ended(bounds) }
-        const query = residual(this.#rows()).where('events.sequence', 'in', chosen)
+        const query = residual(this.#rows()).where('events.sequence', 'in', listed(chosen))
         const rows = await query.orderBy('events.sequence', direction).execute()
         return { rows, next: chosen.length < wanted ? ended(bounds) : chosen.at(-1)! + step }
       }
@@ -228,6 +236,11 @@ export class Queries extends Entries {
     const { id: __, ...shared } = this.#kinds.get(kind)!
     return { ...row, ...shared }
   }
+}
+
+/** A list as one parameter, however long it is. */
+function listed(sequences: readonly number[]) {
+  return sql<number>`(select value from json_each(${JSON.stringify(sequences)}))`
 }
 
 function narrowed(query: Rows, { subject, receivedAfter, receivedBefore }: EventFilter): Rows {

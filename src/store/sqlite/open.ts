@@ -6,7 +6,7 @@ import Sqlite from 'better-sqlite3'
  * answered before any vendor gives up.
  */
 const busyTimeoutMs = 2_500
-const cacheKiB = 32 * 1024
+const cacheKiB = 20 * 1024
 
 export function openWriter(path: string): Sqlite.Database {
   const db = new Sqlite(path, { timeout: busyTimeoutMs })

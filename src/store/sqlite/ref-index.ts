@@ -13,36 +13,53 @@ export function bucketOf(sequence: number): number {
 }
 
 export interface RefWalk {
-  ref: string
+  /** At least one; the first is walked, the others are looked up for each event that has it. */
+  refs: readonly string[]
   newest: boolean
   /** Sequences, both included. */
   low: number
   high: number
-  /** How many are wanted at the most. */
+  /** How many events that have the first ref are looked at, at the most. */
   limit: number
 }
 
-/** Sequences of events that may have the ref, in the walk's order; fewer than `limit` when there are no more. */
-export async function findRef(db: Kysely<Tables>, { ref, newest, low, high, limit }: RefWalk): Promise<number[]> {
-  const key = quickHash(ref)
+export interface RefsFound {
+  /** Sequences of events that may have all the refs, in the walk's order. */
+  found: number[]
+  /** The last one that was looked at; null where there are no more. */
+  last: number | null
+}
+
+/** One short read transaction for each step, and one row from each: the walk is as long as its first ref is common. */
+export async function findRefs(db: Kysely<Tables>, walk: RefWalk): Promise<RefsFound> {
+  const { newest, low, high, limit } = walk
+  const [key, ...others] = walk.refs.map(quickHash)
   const found: number[] = []
+  let looked = 0
   const [first, last] = [bucketOf(low), bucketOf(high)]
   // A ref that many events have is found in few buckets, a rare one needs them all: ask for ever more at once.
   let width = 8
-  for (let done = 0; done <= last - first && found.length < limit; done += width, width = Math.min(width * 2, 512)) {
+  for (let done = 0; done <= last - first; done += width, width = Math.min(width * 2, 512)) {
     const size = Math.min(width, last - first - done + 1)
     const buckets = Array.from({ length: size }, (_, index) => (newest ? last - done - index : first + done + index))
-    const rows = await db
-      .selectFrom('refs')
-      .select('sequence')
-      .where('bucket', 'in', sql<number>`(select value from json_each(${JSON.stringify(buckets)}))`)
-      .where('key', '=', key)
-      .where('sequence', '>=', low)
-      .where('sequence', '<=', high)
-      .orderBy('sequence', newest ? 'desc' : 'asc')
-      .limit(limit - found.length)
-      .execute()
-    for (const { sequence } of rows) found.push(sequence)
+    const hasOthers = others.map(
+      other =>
+        sql`exists (select 1 from refs o where o.bucket = r.bucket and o.key = ${other} and o.sequence = r.sequence)`,
+    )
+    const all = hasOthers.length === 0 ? sql`1` : sql.join(hasOthers, sql` and `)
+    const direction = sql.raw(newest ? 'desc' : 'asc')
+    const { rows } = await sql<{ found: string; count: number; low: number; high: number }>`
+      select json_group_array(sequence) filter (where hit) as found, count(*) as count,
+             min(sequence) as low, max(sequence) as high
+      from (select r.sequence, ${all} as hit from refs r
+            where r.bucket in (select value from json_each(${JSON.stringify(buckets)})) and r.key = ${key}
+              and r.sequence >= ${low} and r.sequence <= ${high}
+            order by r.sequence ${direction} limit ${limit - looked})`.execute(db)
+    const row = rows[0]!
+    const hits = JSON.parse(row.found) as number[]
+    found.push(...hits.sort((a, b) => (newest ? b - a : a - b)))
+    looked += row.count
+    if (looked >= limit) return { found, last: newest ? row.low : row.high }
   }
-  return found
+  return { found, last: null }
 }

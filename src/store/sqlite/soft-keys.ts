@@ -3,7 +3,7 @@
 import type { Database } from 'better-sqlite3'
 
 /** How many are remembered. Vendors that tell a fact twice do it within hours. */
-const remembered = 131_072
+const remembered = 65_536
 
 export class SoftKeys {
   /** In the order of their coming, the oldest first. */

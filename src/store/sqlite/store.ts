@@ -10,7 +10,7 @@ import type { EventRecord } from '../record.ts'
 import type { AppendOutcome, AppendStatus, KeptRequest, Store, StoreHealth } from '../store.ts'
 import { type Command, type EventFields, kindKey, type RequestFields } from './commands.ts'
 import { kyselyOver } from './dialect.ts'
-import { findRef } from './ref-index.ts'
+import { findRefs } from './ref-index.ts'
 import { expireEvents } from './retention.ts'
 import { Reader, Writer } from './threads.ts'
 
@@ -31,7 +31,7 @@ export async function openSqliteStore(path: string): Promise<Store> {
   const reader = new Reader(path)
   const queries = new Queries(
     kyselyOver((sql, parameters) => reader.run(sql, parameters)),
-    findRef,
+    findRefs,
   )
   const forgotten = { below: 1 }
   const run = <Value>(command: Command, pieces: readonly Uint8Array[] = []) => writer.run<Value>(command, pieces)

@@ -63,7 +63,8 @@ export class Writer {
     if (this.#closing) return Promise.reject(new AppError('unavailable', 'the store is closing'))
     const { promise, resolve, reject } = Promise.withResolvers<unknown>()
     this.#queue.push({ command, pieces, waiting: { resolve, reject } })
-    if (this.#queue.length >= sentAtOnce) this.#flush(false)
+    // A lone one need not wait for the end of the turn: the writer has nothing else to do.
+    if (this.#queue.length >= sentAtOnce || this.#messagesOut === 0) this.#flush(false)
     else this.#schedule()
     return promise as Promise<Value>
   }
