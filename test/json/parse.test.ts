@@ -32,9 +32,16 @@ function outcome(parse: () => unknown): Outcome {
     return 'refused'
   }
 }
+/**
+ * JSON.parse of Node 24 may take a key with an escape for one that it met before (`"  \\""` for `"  \\\\"`): of such
+ * texts only the refusal is compared.
+ */
+const escapedKey = /"(?:[^"\\]|\\.)*\\(?:[^"\\]|\\.)*"\s*:/s
 function expectLikeJsonParse(text: string): void {
   const ours = outcome(() => plain(parseJson(text)))
-  expect(ours, text).toEqual(outcome(() => JSON.parse(text)))
+  const theirs = outcome(() => JSON.parse(text))
+  if (escapedKey.test(text)) expect(ours === 'refused', text).toBe(theirs === 'refused')
+  else expect(ours, text).toEqual(theirs)
   expect(
     outcome(() => plain(parseWithSpans(text, 2, () => {}))),
     text,
@@ -52,6 +59,16 @@ describe('parseJson takes and refuses what JSON.parse does', () => {
       }),
       { numRuns: 3_000 },
     )
+  })
+
+  test('keys with escapes are what they say, whatever was parsed before', () => {
+    for (const [text, key] of [
+      ['{"x":1,"  \\\\":2}', '  \\'],
+      ['{"x":1,"  \\"":2}', '  "'],
+      ['{"x":1,"\\u0061":2}', 'a'],
+    ] as const) {
+      expect(Object.keys(parseJson(text) as object)).toEqual(['x', key])
+    }
   })
 
   test('for objects with doubled keys and keys that prototypes have', () => {
