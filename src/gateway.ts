@@ -43,6 +43,8 @@ export interface Gateway {
 }
 
 const tokenName = 'POSTERN_ADMIN_TOKEN'
+/** Bytes of refused requests' bodies that are held at once. */
+const refusedBytesMax = 32 * 1024 * 1024
 const healthForMs = 1_000
 
 /** Throws ConfigError where settings, configuration or secrets are wrong, AppError where the store cannot be opened. */
@@ -78,6 +80,7 @@ export async function startGateway({
     store,
     rejections,
     inFlight: new InFlight(limits.bodyBytesInFlightMax ?? 128 * 1024 * 1024),
+    refusedInFlight: new InFlight(Math.min(refusedBytesMax, limits.bodyBytesInFlightMax ?? refusedBytesMax)),
     addressOf: clientAddress(config.trustProxy),
     clock,
     log,

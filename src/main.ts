@@ -32,17 +32,19 @@ export async function main(): Promise<void> {
 
 function endWell(gateway: Gateway): void {
   let ending = false
+  let storeFailed = false
   const end = async (signal: string) => {
     if (ending) return
     ending = true
     gateway.log.info({ signal }, 'stopping')
     setTimeout(() => process.exit(1), shutdownMs).unref()
     await gateway.close()
-    process.exit(0)
+    process.exit(storeFailed ? exitStoreFailed : 0)
   }
   process.on('SIGTERM', signal => void end(signal))
   process.on('SIGINT', signal => void end(signal))
   void gateway.store.failed.then(error => {
+    storeFailed = true
     if (ending) return
     gateway.log.error({ err: error }, 'the store failed and is not written to again: stopping')
     gateway.log.flush()

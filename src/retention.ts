@@ -35,8 +35,9 @@ export function startRetention(parts: RetentionParts): { stop(): Promise<void> }
 
 async function run({ store, sources, days, clock, log }: RetentionParts, signal: AbortSignal): Promise<void> {
   const now = clock.now()
-  const cutoffs = sources.flatMap(({ name, options }): [string, number][] =>
-    options.retentionDays === undefined ? [] : [[name, now - options.retentionDays * dayMs]],
+  const cutoffs = sources.flatMap(({ name, identity, options: { retentionDays } }): [string, number][] =>
+    // What a renamed source received before stands under its old name.
+    retentionDays === undefined ? [] : [name, identity].map(each => [each, now - retentionDays * dayMs]),
   )
   try {
     const deleted = await store.expire(new Map(cutoffs), now - days * dayMs, signal)

@@ -39,7 +39,7 @@ export function readWrapper(request: InboundRequest): Wrapper | { notUnderstood:
       const text = request.text ?? ''
       const path = field === undefined ? [key] : [key, content.key(field) ?? field]
       // Of a doubled key the last one counts, as in the parsed form.
-      const span = membersOf(text, 2)
+      const span = membersOf(text, [path])
         .find(...path)
         .at(-1)?.value
       return span === undefined ? undefined : hash('sha256', text.slice(span.start, span.end), 'hex')

@@ -142,7 +142,7 @@ function softKey(request: InboundRequest, body: Json, eventName: string): string
 
 /** Of the data's text without its token, which is redacted in what is stored: a released request has the same hash. */
 function dataHash(text: string): string {
-  const members = membersOf(text, 3)
+  const members = membersOf(text, [['data'], ['data', 'metadata', 'token']])
   const digest = createHash('sha256')
   const data = members.find('data').at(-1)?.value
   if (data !== undefined) {

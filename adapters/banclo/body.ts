@@ -11,6 +11,8 @@ export interface Body {
   readonly members: Members
 }
 
+const paths = [['security'], ['security', 'signature'], ['security', 'timestamp'], ['data']]
+const mark = Buffer.from([0xef, 0xbb, 0xbf])
 const parsed = new WeakMap<InboundRequest, Body | undefined>()
 
 /** The body's parts, or undefined where it is no JSON. Made once a request. */
@@ -19,10 +21,12 @@ export function bodyOf(request: InboundRequest): Body | undefined {
   return parsed.get(request)
 }
 
-export function parseBody(bytes: Buffer): Body | undefined {
+export function parseBody(whole: Buffer): Body | undefined {
+  // A byte order mark is no part of the text.
+  const bytes = whole.subarray(0, 3).equals(mark) ? whole.subarray(3) : whole
   const latin1 = bytes.toString('latin1')
   try {
-    return { bytes, latin1, members: membersOf(latin1, 2) }
+    return { bytes, latin1, members: membersOf(latin1, paths) }
   } catch {
     return undefined
   }

@@ -31,7 +31,9 @@ export function outcomeOf({ body, response, responseText }: Command): { outcome:
   }
   const named = identifiers.some(name => idAt(response, name) !== undefined)
   // A result that waits for a checker, or was rolled back, is not done.
-  const rolledBack = booleanAt(response, 'rollbackTransaction') === true
+  // Of a form's result only the identifiers are read; one that mentions it is not taken for done.
+  const rolledBack =
+    booleanAt(response, 'rollbackTransaction') === true || /\brollbackTransaction=true\b/.test(responseText ?? '')
   return { outcome: named && !rolledBack ? 'succeeded' : 'unknown' }
 }
 

@@ -1,7 +1,7 @@
 // receeve's body: the signed text, its signature, and a copy of that text as JSON that nobody signed.
 import type { InboundRequest } from '../../src/adapter.ts'
-import { type Json, type MemberSpan, parseJson, parseWithSpans } from '../../src/json/parse.ts'
-import { member } from '../../src/json/read.ts'
+import { type Members, membersOf } from '../../src/json/cut.ts'
+import { type Json, parseJson } from '../../src/json/parse.ts'
 
 export interface Envelope {
   /** The signed text; undefined where there is none, null where it is no text. */
@@ -10,7 +10,7 @@ export interface Envelope {
   readonly signed: Json | undefined
   /** The unsigned copy. */
   readonly payload: Json | undefined
-  readonly signature: Json | undefined
+  readonly signature: string | undefined
   /** Which of the three is there twice: a reader that takes the first would see another than one that takes the last. */
   readonly doubled: string | undefined
 }
@@ -27,26 +27,41 @@ export function envelopeOf(request: InboundRequest): Envelope | { problem: strin
   return envelope
 }
 
-/** The top-level members of a text, in order, and its value. Throws JsonSyntaxError. */
-export function topLevel(text: string): { value: Json; members: MemberSpan[] } {
-  const members: MemberSpan[] = []
-  const value = parseWithSpans(text, 1, each => members.push(each))
-  return { value, members }
+const names = ['payload', 'payloadAsString', 'signature'] as const
+
+/** The three members of a text, in order. Throws JsonSyntaxError. */
+export function membersOfEnvelope(text: string): Members {
+  return membersOf(
+    text,
+    names.map(name => [name]),
+  )
 }
 
+/** Before the signature is checked it is a stranger's: of all the rest nothing is kept, and nothing is made of it. */
 function parseEnvelope(text: string): Envelope | { problem: string } {
   try {
-    const { value, members } = topLevel(text)
-    const payloadAsString = member(value, 'payloadAsString')
-    const signedText = typeof payloadAsString === 'string' ? payloadAsString : undefined
+    const members = membersOfEnvelope(text)
+    const scalar = (name: string) => {
+      const span = members.find(name).at(-1)?.value
+      if (span === undefined) return undefined
+      return text[span.start] === '"' ? (JSON.parse(text.slice(span.start, span.end)) as string) : null
+    }
+    const payloadAsString = scalar('payloadAsString')
+    let signed: { value: Json | undefined } | undefined
+    let payload: { value: Json | undefined } | undefined
     return {
-      payloadAsString: payloadAsString === undefined ? undefined : (signedText ?? null),
-      signed: signedText === undefined ? undefined : jsonOf(signedText),
-      payload: member(value, 'payload'),
-      signature: member(value, 'signature'),
-      doubled: ['payloadAsString', 'signature', 'payload'].find(
-        name => members.filter(({ path }) => path[0] === name).length > 1,
-      ),
+      payloadAsString,
+      get signed() {
+        signed ??= { value: typeof payloadAsString === 'string' ? jsonOf(payloadAsString) : undefined }
+        return signed.value
+      },
+      get payload() {
+        const span = members.find('payload').at(-1)?.value
+        payload ??= { value: span === undefined ? undefined : jsonOf(text.slice(span.start, span.end)) }
+        return payload.value
+      },
+      signature: scalar('signature') ?? undefined,
+      doubled: names.find(name => members.find(name).length > 1),
     }
   } catch (error) {
     return { problem: (error as Error).message }

@@ -5,7 +5,7 @@ import type { InboundRequest, SampleRequest } from '../../src/adapter.ts'
 import { type Check, passed, readsNothing, refused } from '../../src/checks/check.ts'
 import { Secret, type SecretLike, secretUses, secretValues } from '../../src/config/secret.ts'
 import { sameJson } from '../../src/json/read.ts'
-import { type Envelope, envelopeOf, topLevel } from './envelope.ts'
+import { type Envelope, envelopeOf, membersOfEnvelope } from './envelope.ts'
 import { assertPublicKeys, type PublicKeyLike, readKeys } from './keys.ts'
 
 const hashes = ['sha256', 'sha384', 'sha512'] as const
@@ -117,7 +117,7 @@ function signingKeyOf(publicKey: SecretLike): KeyObject | undefined {
 /** The sample with its `payload` also as text, and that text signed. */
 function signed(sample: SampleRequest, sign: (text: string) => Buffer): SampleRequest | undefined {
   try {
-    const payload = topLevel(sample.body).members.find(({ path }) => path[0] === 'payload')?.value
+    const payload = membersOfEnvelope(sample.body).find('payload')[0]?.value
     if (payload === undefined) return undefined
     const text = sample.body.slice(payload.start, payload.end)
     const [signature, payloadAsString] = [JSON.stringify(sign(text).toString('base64')), JSON.stringify(text)]

@@ -59,6 +59,8 @@ export class BodyReader {
     const read = await this.#readRaw(incoming, bytesMax)
     const encoding = incoming.headers['content-encoding']
     if (!read.ok || encoding === undefined || !/^\s*(x-)?gzip\s*$/i.test(encoding)) return read
+    // Some proxies inflate a body and leave the header: the check decides over the bytes that came.
+    if (read.bytes[0] !== 0x1f || read.bytes[1] !== 0x8b) return read
     return this.#inflate(read.bytes, bytesMax)
   }
 

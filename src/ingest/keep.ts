@@ -15,9 +15,9 @@ export function kept(source: Source, request: Inbound): KeptRequest {
 export function keptSealed(source: Source, request: Inbound, box: SealedBox): { kept: KeptRequest; sealed: Buffer } {
   const redaction = redact(request.body, source.redact)
   const whole = keptWith(source, request, redaction)
-  // Where another proof might do (anyOf), the token's segment is in `rest`: it may be the right one mistyped.
-  const inRest = request.pathToken !== undefined && request.rest.startsWith(request.pathToken)
-  const keptRequest = inRest ? { ...whole, rest: scrubbed } : whole
+  // Wherever in such a URL the right token was put by mistake, a reader must not find it.
+  const hidden = (text: string) => (text === '' ? '' : scrubbed)
+  const keptRequest = source.hasPathToken ? { ...whole, rest: hidden(whole.rest), query: hidden(whole.query) } : whole
   const sealed = box.seal({
     rest: request.rest,
     pathToken: request.pathToken ?? null,

@@ -22,6 +22,8 @@ export interface ReceiveParts {
   store: Store
   rejections: Rejections
   inFlight: InFlight
+  /** For the bodies of requests that are refused already: they cannot take the room of others. */
+  refusedInFlight: InFlight
   addressOf: ClientAddress
   clock: Clock
   log: Log
@@ -110,8 +112,8 @@ async function receive(
   }
 
   const early = await earlyVerdict(source, bare)
+  if (early?.ok === false) return rejectEarly(parts, incoming, source, bare, early, trace)
   const read = await body.read(incoming, source.bodyBytesMax)
-  if (early?.ok === false) return reject(parts, source, withBody(bare, read), early, trace, !read.ok)
   if (!read.ok) return unread(parts, source, bare, read, early?.ok === true, trace)
 
   const request = withBody(bare, read)
@@ -151,6 +153,44 @@ async function admit({ store, log }: ReceiveParts, source: Source, request: Inbo
   return accepted(outcomes)
 }
 
+/**
+ * What is refused without its body is answered without waiting for it, where it is not to be recorded or a stranger
+ * must not learn that there is a source. Else its body is read for a recheck, from memory that is its kind's alone.
+ */
+async function rejectEarly(
+  parts: ReceiveParts,
+  incoming: IncomingMessage,
+  source: Source,
+  bare: Bare,
+  verdict: Refused,
+  trace: Trace,
+): Promise<Answer> {
+  const knock = verdict.missing === true && verdict.challenge !== undefined
+  if (knock || !parts.rejections.hasRoom(source.name)) {
+    incoming.resume()
+    trace.verdict = knock ? 'challenged' : 'rejected'
+    trace.reason = verdict.reason
+    return refusalAnswer(verdict)
+  }
+  const body = new BodyReader(parts.refusedInFlight)
+  const rejected = body
+    .read(incoming, source.bodyBytesMax)
+    .then(read => {
+      if (!read.ok && read.problem === 'aborted') return problem('bad_request')
+      return reject(parts, source, withBody(bare, read), verdict, trace, !read.ok)
+    })
+    .finally(() => body.release())
+  if (verdict.refusal !== 'not_found') return rejected
+  rejected.catch(error => failed(parts, error, { verdict: 'failed', source: source.name }))
+  trace.verdict = 'rejected'
+  trace.reason = verdict.reason
+  return refusalAnswer(verdict)
+}
+
+function refusalAnswer({ refusal, challenge }: Refused): Answer {
+  return problem(refusalCode[refusal], challenge === undefined ? {} : { 'www-authenticate': challenge })
+}
+
 async function reject(
   parts: ReceiveParts,
   source: Source,
@@ -159,8 +199,7 @@ async function reject(
   trace: Trace,
   truncated: boolean,
 ): Promise<Answer> {
-  const code = refusalCode[verdict.refusal]
-  const answer = problem(code, verdict.challenge === undefined ? {} : { 'www-authenticate': verdict.challenge })
+  const answer = refusalAnswer(verdict)
   trace.reason = verdict.reason
   // A client that waits to be asked for credentials will come again: this was only its knock.
   if (verdict.missing === true && verdict.challenge !== undefined) {

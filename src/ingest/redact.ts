@@ -1,7 +1,7 @@
 // Overwriting what must never be kept, byte for byte, so that everything else stays where it was: a value becomes `*` of
 // equal length, and what was JSON stays JSON.
 import { isUtf8 } from 'node:buffer'
-import { type MemberSpan, parseWithSpans, type Span } from '../json/parse.ts'
+import { JsonSyntaxError, type MemberSpan, type Span, scanJson } from '../json/parse.ts'
 
 export interface Redaction {
   body: Buffer
@@ -19,7 +19,10 @@ export function redact(body: Buffer, paths: readonly string[]): Redaction {
   if (paths.length === 0 || body.length === 0) return { body, paths: [], originals: [] }
   // One character a byte, so that offsets in the text are offsets in the bytes.
   const text = body.toString('latin1')
-  const found = jsonMatches(text, paths) ?? [...formMatches(text, paths), ...looseMatches(text, paths)]
+  const found = bounded(
+    text,
+    () => jsonMatches(text, paths) ?? [...formMatches(text, paths), ...looseMatches(text, paths)],
+  )
   if (found.length === 0) return { body, paths: [], originals: [] }
   const copy = Buffer.from(body)
   const originals = found.map(({ span: { start, end }, json }) => {
@@ -47,28 +50,41 @@ interface Match {
 /** UTF-8's byte order mark. */
 const mark = '\u00ef\u00bb\u00bf'
 
+/** Nobody has more secrets in one body: then it is a stranger's, and all of it is overwritten. */
+const matchesMax = 10_000
+class TooManyMatches extends Error {}
+
+function bounded(text: string, find: () => Match[]): Match[] {
+  try {
+    return find()
+  } catch (error) {
+    if (!(error instanceof TooManyMatches)) throw error
+    return [{ path: '*', span: { start: 0, end: text.length }, json: false }]
+  }
+}
+
+function add(matches: Match[], match: Match): void {
+  if (matches.push(match) > matchesMax) throw new TooManyMatches()
+}
+
 function jsonMatches(text: string, paths: readonly string[]): Match[] | undefined {
   const offset = text.startsWith(mark) ? mark.length : 0
   const json = text.slice(offset)
-  const wanted = paths.map(path => path.split('.').map(name => ({ name, bytes: asBytes(name) })))
-  const members: MemberSpan[] = []
+  // A name is in the text as its bytes, or escaped.
+  const wanted = paths.flatMap(path => [path.split('.').map(asBytes), path.split('.')])
+  const matches: Match[] = []
   try {
-    parseWithSpans(json, Math.max(...wanted.map(path => path.length)), member => members.push(member))
-  } catch {
-    return undefined
+    scanJson(json, wanted, ({ path, value }) => {
+      const name = path.map(asName).join('.')
+      scalars(json, value, ({ start, end }) =>
+        add(matches, { path: name, span: { start: start + offset, end: end + offset }, json: true }),
+      )
+    })
+  } catch (error) {
+    if (error instanceof JsonSyntaxError) return undefined
+    throw error
   }
-  const fits = ({ name, bytes }: { name: string; bytes: string }, is: string | undefined) =>
-    // A name is in the text as its bytes, or escaped.
-    name === '*' || bytes === is || name === is
-  return members.flatMap(({ path, value }) =>
-    wanted.some(each => each.length === path.length && each.every((name, at) => fits(name, path[at])))
-      ? scalars(json, value).map(({ start, end }) => ({
-          path: path.map(asName).join('.'),
-          span: { start: start + offset, end: end + offset },
-          json: true,
-        }))
-      : [],
-  )
+  return matches
 }
 
 function asBytes(name: string): string {
@@ -81,27 +97,28 @@ function asName(bytes: string): string {
 }
 
 /** The scalars within a value: itself, or those of an object or array. */
-function scalars(text: string, { start, end }: Span): Span[] {
-  if (text[start] !== '{' && text[start] !== '[') return [{ start, end }]
-  const inner: Span[] = []
-  parseWithSpans(text.slice(start, end), Number.POSITIVE_INFINITY, ({ value }) => {
+function scalars(text: string, { start, end }: Span, onScalar: (span: Span) => void): void {
+  if (text[start] !== '{' && text[start] !== '[') {
+    onScalar({ start, end })
+    return
+  }
+  scanJson(text.slice(start, end), 'all', ({ value }: MemberSpan) => {
     const first = text[start + value.start]
-    if (first !== '{' && first !== '[') inner.push({ start: start + value.start, end: start + value.end })
+    if (first !== '{' && first !== '[') onScalar({ start: start + value.start, end: start + value.end })
   })
-  return inner
 }
 
 function formMatches(text: string, paths: readonly string[]): Match[] {
   const names = new Set(paths)
-  return [...text.matchAll(/(^|&)([^=&]+)=([^&]*)/g)].flatMap(
-    ({ 1: before = '', 2: encoded = '', 3: value = '', index }) => {
-      const start = index + before.length + encoded.length + 1
-      const name = formName(encoded)
-      return names.has(name) && value !== ''
-        ? [{ path: name, span: { start, end: start + value.length }, json: false }]
-        : []
-    },
-  )
+  const matches: Match[] = []
+  for (const { 1: before = '', 2: encoded = '', 3: value = '', index } of text.matchAll(/(^|&)([^=&]+)=([^&]*)/g)) {
+    const start = index + before.length + encoded.length + 1
+    const name = formName(encoded)
+    if (names.has(name) && value !== '') {
+      add(matches, { path: name, span: { start, end: start + value.length }, json: false })
+    }
+  }
+  return matches
 }
 
 function formName(encoded: string): string {
@@ -124,7 +141,7 @@ function looseMatches(text: string, paths: readonly string[]): Match[] {
       const colon = afterSpace(text, at + key.length)
       const start = text[colon] === ':' ? afterSpace(text, colon + 1) : text.length
       const end = start < text.length ? looseEnd(text, start) : at + key.length
-      if (start < end) found.push({ path, span: { start, end }, json: false })
+      if (start < end) add(found, { path, span: { start, end }, json: false })
       at = text.indexOf(key, end)
     }
     return found

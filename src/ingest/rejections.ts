@@ -59,14 +59,24 @@ export class Rejections {
     await Promise.allSettled([...this.#pending])
   }
 
+  /** Whether one more of the source's would be recorded now. */
+  hasRoom(source: string): boolean {
+    return this.#refilled(source).tokens >= 1
+  }
+
   #take(source: string): boolean {
+    const bucket = this.#refilled(source)
+    if (bucket.tokens < 1) return false
+    bucket.tokens--
+    return true
+  }
+
+  #refilled(source: string): { tokens: number } {
     const now = this.#parts.clock.now()
     const bucket = this.#buckets.get(source) ?? { tokens: burst, at: now }
     bucket.tokens = Math.min(burst, bucket.tokens + (Math.max(0, now - bucket.at) / 1000) * perSecond)
     bucket.at = now
     this.#buckets.set(source, bucket)
-    if (bucket.tokens < 1) return false
-    bucket.tokens--
-    return true
+    return bucket
   }
 }

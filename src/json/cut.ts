@@ -1,15 +1,20 @@
 // Cutting members out of JSON text, byte for byte: what is left is the text as it was sent, never re-serialised.
-import { type MemberSpan, parseWithSpans, type Span } from './parse.ts'
+import { JsonSyntaxError, type MemberSpan, type Span, scanJson } from './parse.ts'
 
 export interface Members {
   /** The members of that path, in order; more than one where a key is doubled. */
   find(...path: string[]): MemberSpan[]
 }
 
-/** The members of the objects at most `depth` levels down. Throws JsonSyntaxError. */
-export function membersOf(text: string, depth: number): Members {
+/** No sender doubles a member so often. */
+const membersMax = 1_000
+
+/** The members at these paths. Throws JsonSyntaxError. */
+export function membersOf(text: string, paths: readonly (readonly string[])[]): Members {
   const found: MemberSpan[] = []
-  parseWithSpans(text, depth, member => found.push(member))
+  scanJson(text, paths, member => {
+    if (found.push(member) > membersMax) throw new JsonSyntaxError('a member is doubled too often', member.key.start)
+  })
   return {
     find: (...path) =>
       found.filter(({ path: at }) => at.length === path.length && at.every((name, index) => name === path[index])),

@@ -45,29 +45,43 @@ export function parseJson(text: string): Json {
   return new Parser(text).document()
 }
 
+/** Paths of members to be told of; `*` stands for any one name or index. `all` of them, however deep. */
+export type WantedPaths = readonly (readonly string[])[] | 'all'
+
 /**
- * Parses `text` and reports the members of the objects at most `depth` levels down, duplicates included, in order.
- * Array elements have their index as their path segment and are reported too.
+ * Reads `text` without keeping it and reports the members at the wanted paths, duplicates included, in order. Array
+ * elements have their index as their path segment. What nobody wants costs no memory: the text may be a stranger's.
+ * Throws JsonSyntaxError for what parseJson refuses.
  */
-export function parseWithSpans(text: string, depth: number, onMember: (member: MemberSpan) => void): Json {
-  return new Parser(text, depth, onMember).document()
+export function scanJson(text: string, wanted: WantedPaths, onMember: (member: MemberSpan) => void): void {
+  new Parser(text, { wanted, onMember }).document()
 }
 
+interface Scan {
+  wanted: WantedPaths
+  onMember(member: MemberSpan): void
+}
+
+/** Of an array's element. */
+const noKey: Span = { start: 0, end: 0 }
 const QUOTE = 34
 const BACKSLASH = 92
 const numberPattern = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y
 
 class Parser {
   readonly #text: string
-  readonly #spanDepth: number
-  readonly #onMember: ((member: MemberSpan) => void) | undefined
+  /** Undefined where a value is built. */
+  readonly #scan: Scan | undefined
+  /** Below this depth nothing is wanted. */
+  readonly #depthMax: number
   readonly #path: string[] = []
   #at = 0
 
-  constructor(text: string, spanDepth = 0, onMember?: (member: MemberSpan) => void) {
+  constructor(text: string, scan?: Scan) {
     this.#text = text
-    this.#spanDepth = spanDepth
-    this.#onMember = onMember
+    this.#scan = scan
+    const wanted = scan?.wanted ?? []
+    this.#depthMax = wanted === 'all' ? jsonDepthMax : Math.max(0, ...wanted.map(path => path.length))
   }
 
   document(): Json {
@@ -85,7 +99,7 @@ class Parser {
       case 91:
         return this.#array(depth + 1)
       case QUOTE:
-        return this.#string()
+        return this.#scan === undefined ? this.#string() : this.#skipString()
       case 116:
         return this.#word('true', true)
       case 102:
@@ -110,14 +124,16 @@ class Parser {
       this.#space()
       const keyStart = this.#at
       if (this.#text.charCodeAt(keyStart) !== QUOTE) throw new JsonSyntaxError('expected a member name', keyStart)
-      const name = this.#string()
+      const name = this.#scan !== undefined && depth > this.#depthMax ? this.#skipString() : this.#string()
       const keyEnd = this.#at
       this.#space()
       if (this.#text.charCodeAt(this.#at) !== 58) throw new JsonSyntaxError('expected ":"', this.#at)
       this.#at++
       const value = this.#child(name, { start: keyStart, end: keyEnd }, depth)
       // A plain assignment to __proto__ would set the prototype instead of a member.
-      if (name === '__proto__') {
+      if (this.#scan !== undefined) {
+        // Nothing is kept.
+      } else if (name === '__proto__') {
         Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true })
       } else object[name] = value
       this.#space()
@@ -137,8 +153,9 @@ class Parser {
       this.#at++
       return array
     }
-    for (;;) {
-      array.push(this.#child(String(array.length), { start: this.#at, end: this.#at }, depth))
+    for (let index = 0; ; index++) {
+      const value = this.#child(this.#scan === undefined ? '' : String(index), noKey, depth)
+      if (this.#scan === undefined) array.push(value)
       this.#space()
       const after = this.#text.charCodeAt(this.#at)
       if (after !== 44 && after !== 93) throw new JsonSyntaxError('expected "," or "]"', this.#at)
@@ -148,14 +165,42 @@ class Parser {
   }
 
   #child(name: string, key: Span, depth: number): Json {
-    if (this.#onMember === undefined || depth > this.#spanDepth) return this.#value(depth)
+    if (this.#scan === undefined || depth > this.#depthMax) return this.#value(depth)
     this.#space()
     const start = this.#at
     this.#path.push(name)
     const value = this.#value(depth)
-    this.#onMember({ path: this.#path.slice(), key, value: { start, end: this.#at } })
+    if (this.#isWanted(this.#scan.wanted)) {
+      this.#scan.onMember({ path: this.#path.slice(), key, value: { start, end: this.#at } })
+    }
     this.#path.pop()
     return value
+  }
+
+  #isWanted(wanted: WantedPaths): boolean {
+    if (wanted === 'all') return true
+    const path = this.#path
+    return wanted.some(
+      each => each.length === path.length && each.every((name, index) => name === '*' || name === path[index]),
+    )
+  }
+
+  /** A string that nobody wants; escapes are looked at all the same. */
+  #skipString(): string {
+    const text = this.#text
+    for (let at = this.#at + 1; at < text.length; at++) {
+      const code = text.charCodeAt(at)
+      if (code === QUOTE) {
+        this.#at = at + 1
+        return ''
+      }
+      if (code === BACKSLASH) {
+        this.#escapedString(this.#at + 1, at)
+        return ''
+      }
+      if (code < 32) throw new JsonSyntaxError('control character in a string', at)
+    }
+    throw new JsonSyntaxError('string without an end', this.#at)
   }
 
   #string(): string {
@@ -191,14 +236,14 @@ class Parser {
     throw new JsonSyntaxError('string without an end', start - 1)
   }
 
-  #number(): JsonNumber {
+  #number(): JsonNumber | null {
     numberPattern.lastIndex = this.#at
     const match = numberPattern.exec(this.#text)
     if (match === null) {
       throw new JsonSyntaxError(this.#at >= this.#text.length ? 'unexpected end' : 'unexpected character', this.#at)
     }
     this.#at = numberPattern.lastIndex
-    return new JsonNumber(match[0])
+    return this.#scan === undefined ? new JsonNumber(match[0]) : null
   }
 
   #word<Value>(word: string, value: Value): Value {

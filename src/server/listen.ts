@@ -6,7 +6,7 @@ import type { Hono } from 'hono'
 import { AppError } from '../errors.ts'
 
 /** A sender that has not finished by then is cut off: it was answered nothing, and sends again. */
-const closeWithinMs = 10_000
+const closeWithinMs = 8_000
 /** On a connection that is open the next request may be on its way: until then it is answered. */
 const lastRequestsMs = 250
 

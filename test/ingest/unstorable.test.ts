@@ -27,6 +27,7 @@ test('invariant 2: a request whose events the store cannot take waits in quarant
     store: store as Store,
     rejections: {} as Rejections,
     inFlight: new InFlight(1024 * 1024),
+    refusedInFlight: new InFlight(1024 * 1024),
     addressOf: () => '127.0.0.1',
     clock: { now: () => 0 },
     log: openLog({ level: 'silent' }),

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { membersOf, removal } from '../../src/json/cut.ts'
 
 function without(text: string, ...path: string[]): string {
-  const [found] = membersOf(text, 5).find(...path)
+  const [found] = membersOf(text, [path]).find(...path)
   if (found === undefined) throw new Error('no such member')
   const { start, end } = removal(text, found)
   return text.slice(0, start) + text.slice(end)
@@ -35,7 +35,7 @@ describe('removal', () => {
 
 describe('membersOf', () => {
   test('finds each of doubled members, and nothing by a part of a path', () => {
-    const members = membersOf('{"a":{"b":1},"a":{"b":2,"b":3}}', 2)
+    const members = membersOf('{"a":{"b":1},"a":{"b":2,"b":3}}', [['a'], ['a', 'b']])
     expect(members.find('a')).toHaveLength(2)
     expect(members.find('a', 'b')).toHaveLength(3)
     expect(members.find('b')).toEqual([])
