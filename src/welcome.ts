@@ -21,7 +21,7 @@ export function welcome(gateway: Gateway, clock: Clock): string {
     if (curl !== undefined) lines.push('', curl)
     lines.push('')
   }
-  lines.push(`token  ${gateway.token}`, '')
+  lines.push(`token  ${gateway.token}`, '', 'Try it: the first line posts a request, the second reads its event back.')
   for (const source of gateway.sources) {
     const sample = signedSample(source, clock)
     if (sample === undefined) continue

@@ -34,7 +34,10 @@ const environment = z.object({
   POSTERN_CONFIG: text.optional(),
   POSTERN_ADMIN_PORT: port.optional(),
   POSTERN_ADMIN_HOST: text.optional(),
-  POSTERN_ROLE: z.enum(['all', 'ingest', 'deliver']).default('all'),
+  // This version delivers nothing: a process that only does that would do nothing.
+  POSTERN_ROLE: z
+    .enum(['all', 'ingest'], { error: "expected 'all' or 'ingest': this version does not deliver" })
+    .default('all'),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   NODE_ENV: z.string().optional(),
 })

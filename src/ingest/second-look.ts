@@ -1,5 +1,6 @@
 // Looking again at what did not get in: releasing what an adapter has learnt to understand, and rechecking what was
 // rejected after a setting of ours is put right.
+import { AppError } from '../errors.ts'
 import type { Log } from '../observe/log.ts'
 import type { Store } from '../store/store.ts'
 import { fromKept, seen, unsealed } from './keep.ts'
@@ -24,7 +25,7 @@ export interface ReleaseResult {
 
 /** Releases what is understood now, at the head of the log, with its original receipt time. */
 export async function release(
-  { store, sources }: SecondLookParts,
+  { store, sources, log }: SecondLookParts,
   filter: { source?: string; id?: Buffer } = {},
 ): Promise<ReleaseResult> {
   const result: ReleaseResult = { released: 0, waiting: 0 }
@@ -42,7 +43,11 @@ export async function release(
     const source = sources.get(entry.source)
     const understood = source && understand(source, fromKept(entry))
     if (understood === undefined || 'quarantine' in understood) result.waiting++
-    else result.released += (await store.release(entry.id, understood.events, entry)).length
+    else {
+      const released = await unlessUnstorable(store.release(entry.id, understood.events, entry), log)
+      if (released === undefined) result.waiting++
+      else result.released += released.length
+    }
   }
   return result
 }
@@ -74,14 +79,14 @@ export async function recheck({ store, sources, box, log }: SecondLookParts, nam
     // only the check saw the request as it came.
     const understood = understand(source, seen(request, rejection))
     const { id: _, status: __, reason: ___, truncated: ____, sealed: _____, source: ______, ...scrubbed } = rejection
-    const keptRequest = { ...scrubbed, rest: request.rest }
-    if ('quarantine' in understood) {
-      await store.admit(rejection.id, understood.quarantine, keptRequest)
-      result.quarantined++
-    } else {
-      await store.admit(rejection.id, understood.events, keptRequest)
-      result.admitted++
-    }
+    const keptRequest = { ...scrubbed, rest: request.rest, query: source.scrub.query(request.query) }
+    const admitted = await unlessUnstorable(
+      store.admit(rejection.id, 'quarantine' in understood ? understood.quarantine : understood.events, keptRequest),
+      log,
+    )
+    if (admitted === undefined) result.refused++
+    else if ('quarantine' in understood) result.quarantined++
+    else result.admitted++
   }
   log.info({ source: name, ...result }, 'rejections rechecked')
   return result
@@ -105,5 +110,16 @@ async function* oldestFirst<Item extends { id: Buffer }>(
   for (const id of ids.toReversed()) {
     const item = await read(id)
     if (item !== undefined) yield item
+  }
+}
+
+/** Undefined where the store is well and cannot take this entry: it stays where it is, and the next has its turn. */
+async function unlessUnstorable<Value>(storing: Promise<Value>, log: Log): Promise<Value | undefined> {
+  try {
+    return await storing
+  } catch (error) {
+    if (!(error instanceof AppError) || error.code !== 'internal') throw error
+    log.error({ err: error }, 'an entry could not be stored, and stays where it is')
+    return undefined
   }
 }

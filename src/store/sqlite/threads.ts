@@ -90,7 +90,15 @@ export class Writer {
     if (this.#queue.length === 0 || (!all && this.#messagesOut >= messagesAhead)) return
     const queue = this.#queue
     this.#queue = []
-    const { message, transfer } = pack(queue)
+    let packed: ReturnType<typeof pack>
+    try {
+      packed = pack(queue)
+    } catch (error) {
+      // Larger than memory or a string can be: nobody may wait for it for ever.
+      for (const { waiting } of queue) waiting.reject(startError(error))
+      return
+    }
+    const { message, transfer } = packed
     for (const { waiting } of queue) this.#sent.push(waiting)
     this.#messageSizes.push(queue.length)
     this.#messagesOut++
