@@ -75,6 +75,8 @@ class Parser {
   /** Below this depth nothing is wanted. */
   readonly #depthMax: number
   readonly #path: string[] = []
+  /** Above 0 within what nobody wants anything of. */
+  #unwanted = 0
   #at = 0
 
   constructor(text: string, scan?: Scan) {
@@ -124,7 +126,8 @@ class Parser {
       this.#space()
       const keyStart = this.#at
       if (this.#text.charCodeAt(keyStart) !== QUOTE) throw new JsonSyntaxError('expected a member name', keyStart)
-      const name = this.#scan !== undefined && depth > this.#depthMax ? this.#skipString() : this.#string()
+      const skipped = this.#scan !== undefined && (this.#unwanted > 0 || depth > this.#depthMax)
+      const name = skipped ? this.#skipString() : this.#string()
       const keyEnd = this.#at
       this.#space()
       if (this.#text.charCodeAt(this.#at) !== 58) throw new JsonSyntaxError('expected ":"', this.#at)
@@ -154,7 +157,8 @@ class Parser {
       return array
     }
     for (let index = 0; ; index++) {
-      const value = this.#child(this.#scan === undefined ? '' : String(index), noKey, depth)
+      const named = this.#scan !== undefined && this.#unwanted === 0 && depth <= this.#depthMax
+      const value = this.#child(named ? String(index) : '', noKey, depth)
       if (this.#scan === undefined) array.push(value)
       this.#space()
       const after = this.#text.charCodeAt(this.#at)
@@ -165,7 +169,13 @@ class Parser {
   }
 
   #child(name: string, key: Span, depth: number): Json {
-    if (this.#scan === undefined || depth > this.#depthMax) return this.#value(depth)
+    if (this.#scan === undefined || this.#unwanted > 0 || depth > this.#depthMax) return this.#value(depth)
+    if (!this.#leadsOn(this.#scan.wanted, name, depth)) {
+      this.#unwanted++
+      const value = this.#value(depth)
+      this.#unwanted--
+      return value
+    }
     this.#space()
     const start = this.#at
     this.#path.push(name)
@@ -175,6 +185,12 @@ class Parser {
     }
     this.#path.pop()
     return value
+  }
+
+  /** Whether any wanted path has this name at this depth. */
+  #leadsOn(wanted: WantedPaths, name: string, depth: number): boolean {
+    if (wanted === 'all') return true
+    return wanted.some(path => path[depth - 1] === '*' || path[depth - 1] === name)
   }
 
   #isWanted(wanted: WantedPaths): boolean {
@@ -238,12 +254,12 @@ class Parser {
 
   #number(): JsonNumber | null {
     numberPattern.lastIndex = this.#at
-    const match = numberPattern.exec(this.#text)
-    if (match === null) {
+    const start = this.#at
+    if (!numberPattern.test(this.#text)) {
       throw new JsonSyntaxError(this.#at >= this.#text.length ? 'unexpected end' : 'unexpected character', this.#at)
     }
     this.#at = numberPattern.lastIndex
-    return this.#scan === undefined ? new JsonNumber(match[0]) : null
+    return this.#scan === undefined ? new JsonNumber(this.#text.slice(start, this.#at)) : null
   }
 
   #word<Value>(word: string, value: Value): Value {
