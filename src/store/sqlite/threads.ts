@@ -26,6 +26,8 @@ function start(name: string, path: string): Worker {
  * connection, and the writer would wait for the last of them, and then everybody for the writer.
  */
 const sentAtOnce = 12
+/** Without a command for so long, the writer is not under load. */
+const pauseMs = 1
 /** Messages ahead of the answers; the writer takes all that it finds as one batch. */
 const messagesAhead = 16
 
@@ -40,6 +42,7 @@ export class Writer {
   #messagesOut = 0
   #messageSizes: number[] = []
   #scheduled = false
+  #flushedAt = 0
   #closing = false
   #dead: AppError | undefined
 
@@ -63,8 +66,7 @@ export class Writer {
     if (this.#closing) return Promise.reject(new AppError('unavailable', 'the store is closing'))
     const { promise, resolve, reject } = Promise.withResolvers<unknown>()
     this.#queue.push({ command, pieces, waiting: { resolve, reject } })
-    // A lone one need not wait for the end of the turn: the writer has nothing else to do.
-    if (this.#queue.length >= sentAtOnce || this.#messagesOut === 0) this.#flush(false)
+    if (this.#queue.length >= sentAtOnce || this.#isLone()) this.#flush(false)
     else this.#schedule()
     return promise as Promise<Value>
   }
@@ -75,6 +77,11 @@ export class Writer {
     this.#flush(true)
     this.#worker.postMessage('close')
     await this.#exited
+  }
+
+  /** One that came after a pause need not wait for the end of the turn: the writer has nothing else to do. */
+  #isLone(): boolean {
+    return this.#messagesOut === 0 && performance.now() - this.#flushedAt > pauseMs
   }
 
   #schedule(): void {
@@ -90,6 +97,7 @@ export class Writer {
     if (this.#queue.length === 0 || (!all && this.#messagesOut >= messagesAhead)) return
     const queue = this.#queue
     this.#queue = []
+    this.#flushedAt = performance.now()
     let packed: ReturnType<typeof pack>
     try {
       packed = pack(queue)
