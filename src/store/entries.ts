@@ -2,7 +2,7 @@
 // first by a number that never comes twice.
 import { type Kysely, sql } from 'kysely'
 import type { Conflict, KeptRequest, Listed, Page, QuarantineEntry, Rejection, Stored } from './store.ts'
-import type { Tables } from './tables.ts'
+import type { RequestColumns, Tables } from './tables.ts'
 
 interface PageOptions {
   limit: number
@@ -10,16 +10,7 @@ interface PageOptions {
   source?: string
 }
 
-interface RequestRow {
-  received: number
-  method: string | null
-  rest: string | null
-  query: string | null
-  headers: string
-  address: string
-  sha256: Buffer | null
-  redacted: string | null
-}
+type RequestRow = Omit<RequestColumns, 'body'> & { received: number }
 
 /** A row with its body, and one with the body's length, which is read without reading the body. */
 type WholeRow = RequestRow & { body: Buffer }

@@ -51,7 +51,8 @@ export interface MinutesTable {
   last: number
 }
 
-interface RequestColumns {
+/** A kept request's columns, in every table that keeps one. */
+export interface RequestColumns {
   /** Null where POST, empty, none. */
   method: string | null
   rest: string | null
