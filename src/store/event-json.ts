@@ -2,8 +2,8 @@
 // its numbers.
 import { isUtf8 } from 'node:buffer'
 import { parseJson } from '../json/parse.ts'
-import { carriesOriginal, type StoredEvent, toEvent } from '../store/record.ts'
-import type { KeptRequest } from '../store/store.ts'
+import { carriesOriginal, type StoredEvent, toEvent } from './record.ts'
+import type { KeptRequest } from './store.ts'
 
 /** The event; with `request`, its body as `data.original`. */
 export function eventJson(event: StoredEvent, request?: KeptRequest): string {
