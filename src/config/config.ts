@@ -2,7 +2,8 @@
 import type { SourceDefinition } from '../adapter.ts'
 import type { EventOf } from '../event.ts'
 import type { TrustProxy } from '../ingest/address.ts'
-import type { SecretLike } from './secret.ts'
+import type { HttpDestination } from './http.ts'
+import type { SubscriptionOptions } from './subscription-options.ts'
 
 export interface Limits {
   /** Bytes of request bodies held in memory at once. Default 128 MiB. */
@@ -17,12 +18,6 @@ export interface Limits {
   requestTimeoutMs?: number
 }
 
-export interface HttpDestination {
-  readonly kind: 'http'
-  readonly url: string
-  readonly secret?: SecretLike
-}
-
 export interface HandlerContext {
   signal: AbortSignal
   attempt: number
@@ -31,8 +26,14 @@ export interface HandlerContext {
 
 export type Handler<Types extends string> = (event: EventOf<Types>, context: HandlerContext) => unknown
 
-export interface Subscription<Types extends string = string> {
+/** Which events go where, and how. */
+export interface Subscription<Types extends string = string> extends SubscriptionOptions {
+  /**
+   * Globs of types: `loan.*`; `*` spans dots, and Postern's own events are matched only by one that begins with
+   * `postern.`. Default all but those.
+   */
   types?: readonly Types[]
+  /** An endpoint, or a function; its event is typed by `types`. */
   to: HttpDestination | Handler<Types>
 }
 
@@ -43,7 +44,13 @@ export interface Config {
   trustProxy?: TrustProxy
   /** The entrances, by their names: `/hooks/<name>`. */
   sources: Readonly<Record<string, SourceDefinition>>
+  /** Which events go where, by their names. */
   subscriptions?: Readonly<Record<string, Subscription>>
+  /**
+   * A number that grows with each change of the configuration, such as a build's: a node with a lower one than the
+   * database has seen leaves the subscriptions as they are. Default: each start applies what it has.
+   */
+  revision?: number
   /** Days that events are kept. Default 90. */
   retentionDays?: number
   egress?: { allow?: readonly string[] }
@@ -65,10 +72,4 @@ export function env(name: string, fallback?: string): string {
   if (value !== undefined && value !== '') return value
   if (fallback === undefined) throw new TypeError(`${name} is not set: set it, or give env('${name}') a default`)
   return fallback
-}
-
-/** An HTTP endpoint that events go to. */
-export function http({ url, secret }: { url: string; secret?: SecretLike }): HttpDestination {
-  if (!URL.canParse(url)) throw new TypeError(`http: expected \`url\` to be a URL, got ${JSON.stringify(url)}`)
-  return { kind: 'http', url, ...(secret === undefined ? {} : { secret }) }
 }
