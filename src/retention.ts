@@ -40,7 +40,7 @@ async function run({ store, sources, days, clock, log }: RetentionParts, signal:
     retentionDays === undefined ? [] : [name, identity].map(each => [each, now - retentionDays * dayMs]),
   )
   try {
-    const deleted = await store.expire(new Map(cutoffs), now - days * dayMs, signal)
+    const deleted = await store.expire(new Map(cutoffs), now - days * dayMs, now, signal)
     if (deleted > 0) log.info({ deleted }, 'events older than their retention were deleted')
   } catch (error) {
     if (!signal.aborted) log.error({ err: error }, 'retention failed; it is tried again in an hour')

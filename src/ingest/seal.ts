@@ -46,6 +46,7 @@ export function seal(draft: Draft, source: SourceIdentity, request: InboundReque
     content: draft.content === undefined ? null : Buffer.from(draft.content.slice(0, 16), 'hex'),
     soft: draft.soft === undefined ? null : quickHash([source.identity, ...draft.soft].join('\n')),
     refs: refKeys(draft.data.refs, subject),
+    traceparent: null,
   }
 }
 

@@ -1,9 +1,10 @@
 // The schema's history. A migration that has landed is never edited: a later one changes what it made.
 import { type CreateTableBuilder, type Kysely, sql } from 'kysely'
 import type { Migration, MigrationProvider } from 'kysely/migration'
+import { deliveries } from './migrations/deliveries.ts'
 
 export const migrations: MigrationProvider = {
-  getMigrations: () => Promise.resolve({ '001-inbox': inbox }),
+  getMigrations: () => Promise.resolve({ '001-inbox': inbox, '002-deliveries': deliveries }),
 }
 
 const inbox: Migration = {

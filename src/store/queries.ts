@@ -6,6 +6,7 @@
 // A filter that no index carries is answered by walking the log in windows, each one short read transaction.
 import { type Kysely, type SelectQueryBuilder, sql } from 'kysely'
 import { matchesGlob, matchesType } from '../globs.ts'
+import type { Scanned } from './deliveries.ts'
 import { Entries } from './entries.ts'
 import { refKey, refKeys, type StoredEvent } from './record.ts'
 import type { EventFilter, EventPage, EventQuery, KeptRequest } from './store.ts'
@@ -112,6 +113,31 @@ export class Queries extends Entries {
     return { head: row.head, epoch: row.epoch, oldest: row.oldest ?? 0 }
   }
 
+  /** What the feed matches by, of the events behind `after`. */
+  async scan(after: number, limit: number): Promise<{ events: Scanned[]; head: number; oldest: number }> {
+    const { head, oldest } = await this.extent()
+    const rows = await this.#db
+      .selectFrom('events')
+      .select(['sequence', 'kind', 'subject', sql<number>`sameas is not null`.as('same')])
+      .where('sequence', '>', after)
+      .where('sequence', '<=', head)
+      .orderBy('sequence')
+      .limit(limit)
+      .execute()
+    const events: Scanned[] = []
+    for (const { sequence, kind, subject, same } of rows) {
+      if (!this.#kinds.has(kind)) await this.#readKinds()
+      const { source, vendor, type, vendortype, namespace } = this.#kinds.get(kind)!
+      events.push({ sequence, kind, subject, source, vendor, type, vendortype, namespace, hasSame: same === 1 })
+    }
+    return { events, head, oldest }
+  }
+
+  async bySequence(sequences: readonly number[]): Promise<StoredEvent[]> {
+    const rows = await this.#rows().where('events.sequence', 'in', listed(sequences)).execute()
+    return Promise.all(rows.map(row => this.#stored(row)))
+  }
+
   /** The sequence below which nothing was received at or after `time` (milliseconds since the epoch). */
   async firstSince(time: number): Promise<number> {
     return (await this.#bounds({ receivedAfter: time }, { low: 1, high: Number.MAX_SAFE_INTEGER })).low
@@ -191,6 +217,7 @@ export class Queries extends Entries {
         'events.time',
         'events.sameas',
         'events.data',
+        'events.traceparent',
       ])
   }
 

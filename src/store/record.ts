@@ -29,6 +29,8 @@ export interface EventRecord {
   soft: number | null
   /** What the event can be found by: `loan:K0Z1Q`, the subject among them. */
   refs: readonly string[]
+  /** The trace that its request was part of, as W3C Trace Context writes it; null where it was part of none. */
+  traceparent: string | null
 }
 
 /** A record with its place in the log. */

@@ -1,5 +1,7 @@
 // What the rest of the program asks of the inbox's store, whichever engine keeps it. Types only.
 // A promise that append, quarantine or reject returned resolves after the commit is on disk, never before.
+import type { MessagePort } from 'node:worker_threads'
+import type { Deliveries } from './deliveries.ts'
 import type { EventRecord, StoredEvent } from './record.ts'
 
 /** A request as it is kept: its secrets scrubbed, its `redact` paths overwritten. */
@@ -99,6 +101,12 @@ export interface Conflict {
   source: string
 }
 
+/** Goes to one other thread, with its port in the transfer list. */
+export interface StoreChannel {
+  path: string
+  port: MessagePort
+}
+
 export interface StoreHealth {
   ok: boolean
   /** `full`, `locked`, `readonly`, `failed`, where it is not. */
@@ -106,6 +114,10 @@ export interface StoreHealth {
 }
 
 export interface Store {
+  /** What the delivery works on. */
+  readonly deliveries: Deliveries
+  /** How another thread of this process reaches the same store: see `connect` of the engine. */
+  channel(): StoreChannel
   /** In one transaction: dedupe, place in the log, and the request's bytes. */
   append(events: readonly EventRecord[], request: KeptRequest): Promise<AppendOutcome[]>
   quarantine(entry: QuarantineEntry, request: KeptRequest): Promise<AppendStatus>
@@ -127,8 +139,12 @@ export interface Store {
   listConflicts(page: { limit: number; cursor?: string; source?: string }): Promise<Page<Listed<Conflict>>>
   conflict(number: number): Promise<Stored<Conflict> | undefined>
 
+  /**
+   * Calls `listener` after commits that brought events, at least once after the last of them; returns how to end that.
+   */
+  onAppended(listener: () => void): () => void
   /** Deletes what is older than each source's cut-off, in small steps; resolves with the number of events deleted. */
-  expire(cutoffs: ReadonlyMap<string, number>, fallback: number, signal: AbortSignal): Promise<number>
+  expire(cutoffs: ReadonlyMap<string, number>, fallback: number, now: number, signal: AbortSignal): Promise<number>
   /** The highest sequence, and the oldest that is kept (0 for an empty log). */
   extent(): Promise<{ head: number; oldest: number; epoch: string }>
   health(): Promise<StoreHealth>

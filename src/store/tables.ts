@@ -28,6 +28,8 @@ export interface EventsTable {
   soft: number | null
   sameas: Buffer | null
   data: string
+  /** The trace that its request was part of. */
+  traceparent: string | null
 }
 
 /** Dedupe and look-up; outlives the events. `content` is 8 bytes of its hash. */
@@ -103,6 +105,83 @@ export interface LogTable {
   head: number
 }
 
+export interface SubscriptionsTable {
+  number: Generated<number>
+  name: string
+  origin: 'config' | 'api'
+  spec: string
+  sealed: Buffer | null
+  cursor: number
+  paused: 'person' | 'gone' | null
+  pausedat: number | null
+  removedat: number | null
+  /** BreakerState as JSON. */
+  breaker: string
+  createdat: number
+}
+
+/** One event on its way to one subscription. The key makes it unique, and lies beside its neighbours in the log. */
+export interface DeliveriesTable {
+  sequence: number
+  subscription: number
+  /** 0 for the live flow. */
+  replay: number
+  /** The place in `deliveryStates`. */
+  state: number
+  /** Leases so far: the number of the latest attempt. */
+  attempt: Generated<number>
+  /** Failures charged. */
+  spent: Generated<number>
+  /** When it is due; of one that is delivering, when it was leased. */
+  due: number
+  settledat: number | null
+  /** Null for one that has none, and for one that has left it: whoever is in a lane is in its index. */
+  lane: string | null
+}
+
+export interface AttemptsTable {
+  sequence: number
+  subscription: number
+  replay: number
+  number: number
+  startedat: number
+  elapsedms: number
+  result: string
+  status: number | null
+  reason: string | null
+  answer: string | null
+}
+
+/** How many deliveries are in each state. The rows of replay 0 count all of a subscription, replays included. */
+export interface DeliveryCountsTable {
+  subscription: number
+  replay: number
+  /** The place in `deliveryStates`; behind the last of them, dead ones that hold their lane. */
+  state: number
+  count: number
+}
+
+export interface ReplaysTable {
+  number: Generated<number>
+  subscription: number
+  filter: string
+  first: number
+  last: number
+  cursor: number
+  state: 'running' | 'done' | 'cancelled'
+  matched: Generated<number>
+  /** Idempotency-Key. */
+  key: string | null
+  createdat: number
+  endedat: number | null
+}
+
+/** One row: the configuration's revision that was last applied. */
+export interface RevisionTable {
+  one: number
+  revision: number
+}
+
 export interface Tables {
   kinds: KindsTable
   events: EventsTable
@@ -114,4 +193,10 @@ export interface Tables {
   rejections: RejectionsTable
   conflicts: ConflictsTable
   log: LogTable
+  subscriptions: SubscriptionsTable
+  deliveries: DeliveriesTable
+  attempts: AttemptsTable
+  delivery_counts: DeliveryCountsTable
+  replays: ReplaysTable
+  revision: RevisionTable
 }

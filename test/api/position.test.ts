@@ -21,7 +21,7 @@ beforeAll(async () => {
   await fill(1, 4)
   receivedAt = now
   await fill(5, 7)
-  await gateway.gateway.store.expire(new Map(), now - 90 * day, new AbortController().signal)
+  await gateway.gateway.store.expire(new Map(), now - 90 * day, now, new AbortController().signal)
 })
 afterAll(() => gateway.close())
 

@@ -16,6 +16,7 @@ import {
 } from './commands.ts'
 import { bucketOf } from './ref-index.ts'
 import { SoftKeys } from './soft-keys.ts'
+import type { Work } from './work.ts'
 
 const contentBytes = 8
 /** Refs that one statement takes. */
@@ -30,6 +31,7 @@ interface Memory {
 
 export class Log {
   readonly #db: Database
+  readonly #work: Pick<Work, 'expire'>
   readonly #statements
   readonly #softs: SoftKeys
   #memory: Memory
@@ -37,8 +39,9 @@ export class Log {
   /** The minutes that this batch touched, written once at its end. */
   readonly #minutes = new Map<number, { first: number; last: number }>()
 
-  constructor(db: Database) {
+  constructor(db: Database, work: Pick<Work, 'expire'>) {
     this.#db = db
+    this.#work = work
     this.#statements = prepare(db)
     this.#memory = this.#remember()
     this.#headBefore = this.#memory.head
@@ -56,6 +59,11 @@ export class Log {
   /** After the batch's COMMIT. */
   committed(): void {
     this.#softs.keep()
+  }
+
+  /** The log's highest sequence. */
+  get head(): number {
+    return this.#memory.head
   }
 
   /** After a rollback: nothing that the batch did is there. */
@@ -76,7 +84,7 @@ export class Log {
       return bodyHash
     }
     return events.map((event, index) => {
-      const [identity, kind, subject, vendorid, vendortime, time, received, soft, data, refs] = event
+      const [identity, kind, subject, vendorid, vendortime, time, received, soft, data, refs, traceparent] = event
       const id = idOfIdentity(identity)
       const content = contentOf(pieces[2 + index]!)
       const sequence = this.#memory.head + 1
@@ -87,7 +95,7 @@ export class Log {
       const shared = keptUnder ?? null
       this.#statements.event.run(
         sequence, id, this.#kind(kind), shared, received, subject, vendorid, vendortime, time,
-        soft, this.#sameAs(soft, id), data,
+        soft, this.#sameAs(soft, id), data, traceparent,
       ) // biome-ignore format: the columns in their order
       this.#index(refs, sequence)
       this.#touchMinute(Math.floor(received / 60_000), sequence)
@@ -125,12 +133,13 @@ export class Log {
    * Deletes the events of `[from, upTo]` that are older than their source's cut-off, with what was kept of them but
    * for their identities; returns how many.
    */
-  expire(from: number, upTo: number, cutoffs: readonly [string, number][], fallback: number): number {
+  expire(from: number, upTo: number, cutoffs: readonly [string, number][], fallback: number, now: number): number {
     const bySource = new Map(cutoffs)
     let deleted = 0
     for (const row of this.#statements.aged.all(from, upTo) as AgedRow[]) {
       if (row.received >= (bySource.get(row.source) ?? fallback)) continue
       this.#statements.unevent.run(row.sequence)
+      this.#work.expire(row.sequence, now)
       this.#statements.unrequest.run({ sequence: row.request ?? row.sequence })
       deleted++
     }
@@ -244,8 +253,8 @@ function prepare(db: Database) {
     identityOf: statement('select sequence, content from identities where id = ?'),
     event: statement(
       `insert into events
-         (sequence, id, kind, request, received, subject, vendorid, vendortime, time, soft, sameas, data)
-       values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+         (sequence, id, kind, request, received, subject, vendorid, vendortime, time, soft, sameas, data, traceparent)
+       values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ),
     request: statement(`insert into requests (sequence, ${requestColumns}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)`),
     plainRequest: statement('insert into requests (sequence, headers, address, body) values (?, ?, ?, ?)'),

@@ -1,6 +1,7 @@
 // What the writer's thread is told and what it answers, and the packing of both: a Buffer in a message would be
 // cloned with the whole slab that it lies in, so the bytes of a batch travel in one buffer that changes hands.
 import type { ErrorCode } from '../../errors.ts'
+import type { DeliveryKey, Feed, Settlement } from '../deliveries.ts'
 
 /**
  * An event's fields but for its bytes, which are `content` (empty for the body's). A tuple: with named members a batch
@@ -18,6 +19,7 @@ export type EventFields = [
   soft: number | null,
   data: string,
   refs: readonly string[],
+  traceparent: string | null,
 ]
 
 /** What of an event repeats, as one text; no part holds a control character, since the seal took them out. */
@@ -63,12 +65,32 @@ export type Command =
   | { op: 'requarantine'; entry: QuarantineFields; request: RequestFields }
   /** + id */
   | { op: 'discard' }
-  | { op: 'expire'; from: number; upTo: number; cutoffs: [source: string, cutoff: number][]; fallback: number }
+  | {
+      op: 'expire'
+      from: number
+      upTo: number
+      cutoffs: [source: string, cutoff: number][]
+      fallback: number
+      now: number
+    }
   /** `after`: an identity's id in hex. */
   | { op: 'forget'; after: string; below: number }
   /** Reads what the appends need in memory, before the first of them has to wait for it. */
   | { op: 'remember' }
   | { op: 'sql'; sql: string; parameters: readonly unknown[] }
+  | WorkCommand
+
+/** What the delivery changes: see work.ts. */
+export type WorkCommand =
+  | { op: 'begin'; now: number }
+  | { op: 'feed'; feed: Feed }
+  | { op: 'lease'; subscription: number; limit: number; now: number }
+  | { op: 'settle'; settlements: readonly Settlement[]; now: number }
+  | { op: 'retry'; key: DeliveryKey; now: number }
+  | { op: 'retryDead'; subscription: number; now: number }
+  | { op: 'skipLane'; subscription: number; lane: string; now: number }
+  | { op: 'cancel'; subscription: number; replay: number | null; now: number }
+  | { op: 'sweepExpired'; before: number }
 
 export interface Outcome {
   id: string

@@ -24,6 +24,7 @@ export async function expireEvents(
   cutoffs: ReadonlyMap<string, number>,
   fallback: number,
   forgotten: Forgotten,
+  now: number,
   signal: AbortSignal,
 ): Promise<number> {
   const latest = Math.max(fallback, ...cutoffs.values())
@@ -33,7 +34,7 @@ export async function expireEvents(
   let deleted = 0
   for (let from = oldest; from !== 0 && from <= end && !signal.aborted; from += stepSize) {
     const upTo = Math.min(from + stepSize - 1, end)
-    deleted += await run<number>({ op: 'expire', from, upTo, cutoffs: [...cutoffs], fallback })
+    deleted += await run<number>({ op: 'expire', from, upTo, cutoffs: [...cutoffs], fallback, now })
   }
   const below = Math.min(head + 1, await queries.firstSince(Math.min(earliest, latest - identityDays * dayMs)))
   // A walk looks at every identity: it waits until it can forget some part of them.

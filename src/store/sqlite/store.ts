@@ -9,19 +9,21 @@ import { Queries } from '../queries.ts'
 import type { EventRecord } from '../record.ts'
 import type { AppendOutcome, AppendStatus, KeptRequest, Store, StoreHealth } from '../store.ts'
 import { type Command, type EventFields, kindKey, type RequestFields } from './commands.ts'
+import { sqliteDeliveries } from './deliveries.ts'
 import { kyselyOver } from './dialect.ts'
 import { findRefs } from './ref-index.ts'
 import { expireEvents } from './retention.ts'
-import { Reader, Writer } from './threads.ts'
+import { Reader, startWriter, type Writer } from './threads.ts'
 
 /** Opens or makes the inbox at `path`. Throws AppError `store_failed` where another process holds it. */
 export async function openSqliteStore(path: string): Promise<Store> {
   const lock = hold(path)
-  const writer = new Writer(path)
+  const thread = startWriter(path)
+  const { writer } = thread
   const writing = kyselyOver((sql, parameters) => writer.run({ op: 'sql', sql, parameters }))
   const { error } = await new Migrator({ db: writing, provider: migrations }).migrateToLatest()
   if (error !== undefined) {
-    await writer.close().catch(() => {})
+    await thread.close().catch(() => {})
     lock.close()
     throw new AppError('store_failed', `the database ${path} cannot be opened: ${(error as Error).message}`, {
       cause: error,
@@ -29,15 +31,17 @@ export async function openSqliteStore(path: string): Promise<Store> {
   }
   await writer.run({ op: 'remember' })
   const reader = new Reader(path)
-  const queries = new Queries(
-    kyselyOver((sql, parameters) => reader.run(sql, parameters)),
-    findRefs,
-  )
+  const reading = kyselyOver((sql, parameters) => reader.run(sql, parameters))
+  const queries = new Queries(reading, findRefs)
   const forgotten = { below: 1 }
   const run = <Value>(command: Command, pieces: readonly Uint8Array[] = []) => writer.run<Value>(command, pieces)
   const outcomes = async (answer: Promise<AppendOutcome[] | null>) => (await answer) ?? []
 
   return {
+    deliveries: sqliteDeliveries({ writer, queries, reading, writing }),
+    channel: () => ({ path, port: thread.attach() }),
+    onAppended: listener => writer.onAppended(listener),
+
     append: (events, request) =>
       outcomes(
         run({ op: 'append', events: events.map(eventFields), request: requestFields(request) }, [
@@ -94,12 +98,12 @@ export async function openSqliteStore(path: string): Promise<Store> {
     listConflicts: page => queries.listConflicts(page),
     conflict: number => queries.conflict(number),
 
-    expire: (cutoffs, fallback, signal) => expireEvents(run, queries, cutoffs, fallback, forgotten, signal),
+    expire: (cutoffs, fallback, now, signal) => expireEvents(run, queries, cutoffs, fallback, forgotten, now, signal),
     extent: () => queries.extent(),
     health: () => health(path, writer, queries),
     failed: writer.failed,
     async close() {
-      await writer.close()
+      await thread.close()
       await reader.close()
       lock.close()
     },
@@ -165,9 +169,9 @@ function probeRoom(path: string): void {
 
 function eventFields(event: EventRecord): EventFields {
   const { identity, source, vendor, type, vendortype, environment, namespace } = event
-  const { subject, vendorid, vendortime, time, received, soft, data, refs } = event
+  const { subject, vendorid, vendortime, time, received, soft, data, refs, traceparent } = event
   const kind = kindKey([source, vendor, type, vendortype, environment, namespace])
-  return [identity, kind, subject, vendorid, vendortime, time, received, soft, data, refs]
+  return [identity, kind, subject, vendorid, vendortime, time, received, soft, data, refs, traceparent]
 }
 
 function eventPieces({ content }: EventRecord): Buffer[] {

@@ -1,5 +1,5 @@
 // The main thread's ends of the writer and the reader: promises for what they are told.
-import { Worker } from 'node:worker_threads'
+import { MessageChannel, type MessagePort, type Transferable, Worker } from 'node:worker_threads'
 import { AppError } from '../../errors.ts'
 import { type Command, pack, type Result } from './commands.ts'
 
@@ -31,10 +31,18 @@ const pauseMs = 1
 /** Messages ahead of the answers; the writer takes all that it finds as one batch. */
 const messagesAhead = 16
 
-/** Sends the commands of one turn of the event loop in few messages, and not too many of them ahead of the answers. */
+/** What a Writer speaks through: the worker itself, or a port to it. */
+interface Line {
+  postMessage(message: unknown, transfer?: readonly Transferable[]): void
+  on(event: 'message', listener: (message: string) => void): unknown
+}
+
+/**
+ * Sends the commands of one turn of the event loop in few messages, and not too many of them ahead of the answers. Each
+ * thread that writes has one of its own.
+ */
 export class Writer {
-  readonly #worker: Worker
-  readonly #exited: Promise<void>
+  readonly #line: Line
   readonly failed: Promise<Error>
   #fail: (error: Error) => void = () => {}
   #queue: { command: Command; pieces: readonly Uint8Array[]; waiting: Waiting }[] = []
@@ -45,19 +53,20 @@ export class Writer {
   #flushedAt = 0
   #closing = false
   #dead: AppError | undefined
+  #settled: (() => void) | undefined
+  readonly #listeners = new Set<() => void>()
+  /** Before anyone who waits is told that the writer is no more. */
+  readonly #bury: () => Promise<unknown>
 
-  constructor(path: string) {
-    this.#worker = start('writer-thread', path)
+  constructor(line: Line, bury: () => Promise<unknown> = () => Promise.resolve()) {
+    this.#line = line
+    this.#bury = bury
     this.failed = new Promise(resolve => {
       this.#fail = resolve
     })
-    this.#worker.on('message', (results: string) => this.#answered(JSON.parse(results) as Result[]))
-    this.#worker.on('error', error => this.#die(startError(error)))
-    this.#exited = new Promise(resolve => {
-      this.#worker.on('exit', () => {
-        if (!this.#closing) this.#die(new AppError('store_failed', 'the store has ended'))
-        resolve()
-      })
+    line.on('message', message => {
+      if (message === 'appended') this.#appended()
+      else this.#answered(JSON.parse(message) as Result[])
     })
   }
 
@@ -71,12 +80,31 @@ export class Writer {
     return promise as Promise<Value>
   }
 
-  /** Resolves when everything taken is committed and the file is closed. */
-  async close(): Promise<void> {
+  /** Takes no more; resolves when everything taken is answered. */
+  async drain(): Promise<void> {
     this.#closing = true
     this.#flush(true)
-    this.#worker.postMessage('close')
-    await this.#exited
+    if (this.#sent.length === 0) return
+    await new Promise<void>(resolve => {
+      this.#settled = resolve
+    })
+  }
+
+  get closing(): boolean {
+    return this.#closing
+  }
+
+  /** See `Store.onAppended`. */
+  onAppended(listener: () => void): () => void {
+    if (this.#listeners.size === 0) this.#line.postMessage('listen')
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  #appended(): void {
+    // Asked again before anyone looks: what is committed meanwhile is told of.
+    if (this.#listeners.size > 0 && !this.#closing) this.#line.postMessage('listen')
+    for (const listener of this.#listeners) listener()
   }
 
   /** One that came after a pause need not wait for the end of the turn: the writer has nothing else to do. */
@@ -110,7 +138,7 @@ export class Writer {
     for (const { waiting } of queue) this.#sent.push(waiting)
     this.#messageSizes.push(queue.length)
     this.#messagesOut++
-    this.#worker.postMessage(message, transfer)
+    this.#line.postMessage(message, transfer)
   }
 
   /** One answer may be to several messages: the writer makes one batch of what it finds. An empty one says it failed. */
@@ -126,20 +154,65 @@ export class Writer {
       else {
         const error = new AppError(result.code, result.message)
         waiting[index]?.reject(error)
-        if (result.fatal) this.#die(error)
+        if (result.fatal) this.die(error)
       }
     })
-    if (results.length === 0) this.#die(new AppError('store_failed', 'the store failed after a commit'))
+    if (results.length === 0) this.die(new AppError('store_failed', 'the store failed after a commit'))
     if (this.#queue.length > 0) this.#flush(false)
+    if (this.#sent.length === 0) this.#settled?.()
   }
 
-  #die(error: AppError): void {
+  /** Nothing is written any more: all that wait are told. */
+  die(error: AppError): void {
     this.#dead ??= error
     for (const waiting of this.#sent.splice(0)) waiting.reject(this.#dead)
     for (const { waiting } of this.#queue.splice(0)) waiting.reject(this.#dead)
+    this.#settled?.()
     // The last connection to close would flush once more, and believe it: this one is closed while the reader's is open.
-    void this.#worker.terminate().finally(() => this.#fail(this.#dead!))
+    void this.#bury().finally(() => this.#fail(this.#dead!))
   }
+}
+
+export interface WriterThread {
+  writer: Writer
+  /** A port for a Writer of another thread. */
+  attach(): MessagePort
+  /** Resolves when everything taken is committed and the file is closed. */
+  close(): Promise<void>
+}
+
+export function startWriter(path: string): WriterThread {
+  const worker = start('writer-thread', path)
+  const writer = new Writer(worker, () => worker.terminate())
+  worker.on('error', error => writer.die(startError(error)))
+  const exited = new Promise<void>(resolve => {
+    worker.on('exit', () => {
+      if (!writer.closing) writer.die(new AppError('store_failed', 'the store has ended'))
+      resolve()
+    })
+  })
+  return {
+    writer,
+    attach() {
+      const { port1, port2 } = new MessageChannel()
+      worker.postMessage({ attach: port1 }, [port1])
+      return port2
+    },
+    async close() {
+      await writer.drain()
+      worker.postMessage('close')
+      await exited
+    },
+  }
+}
+
+/** The writer as another thread knows it, over a port that `attach` made. */
+export function writerOver(port: MessagePort): Writer {
+  const writer = new Writer(port)
+  port.on('close', () => {
+    if (!writer.closing) writer.die(new AppError('store_failed', 'the store has ended'))
+  })
+  return writer
 }
 
 /** Sends queries one by one and matches the answers by number. */

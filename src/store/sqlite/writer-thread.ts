@@ -1,64 +1,133 @@
 // The writer: one thread, one connection, one transaction at a time. What arrives while a batch is committed is the
 // next batch, so a lone request waits for one flush and many share one. Nothing is answered before COMMIT returned.
-import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
+import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { Log } from './append.ts'
 import { Checkpointer } from './checkpoint.ts'
 import { type BatchMessage, type Command, type Result, unpack } from './commands.ts'
 import { classify } from './failure.ts'
 import { openWriter } from './open.ts'
+import { Work } from './work.ts'
 
-const port = parentPort!
+const main = parentPort!
 const db = openWriter((workerData as { path: string }).path)
 const checkpointer = new Checkpointer(db)
 let log: Log | undefined
+let work: Work | undefined
 let dead: Result | undefined
 
-type Work = ReturnType<typeof unpack>[number]
+type Entry = ReturnType<typeof unpack>[number]
 
-type Message = BatchMessage | 'close'
+/** Who sends commands: the main thread, and the delivery's over a port of its own. */
+interface Client {
+  port: MessagePort
+  /** Whether it waits to hear that the log has grown, and the head that it last heard of. */
+  listening: boolean
+  told: number
+}
 
-port.on('message', (first: Message) => {
+const clients: Client[] = [{ port: main, listening: false, told: 0 }]
+
+/** `listen`: tell once when the log has grown beyond what you told before. */
+type Message = BatchMessage | 'close' | 'listen' | { attach: MessagePort }
+
+main.on('message', (first: Message) => turn(clients[0]!, first))
+
+function turn(from: Client, first: Message): void {
+  let messages: [Client, Message][] = [[from, first], ...arrived()]
   // As long as more arrives while a batch is committed there is a next batch; then there is a moment for other work.
-  for (let messages = [first, ...arrived()]; messages.length > 0; messages = arrived()) {
-    const batch = messages.flatMap(message => (message === 'close' ? [] : unpack(message)))
-    if (batch.length > 0) port.postMessage(JSON.stringify(commit(batch)))
-    if (messages.includes('close')) {
-      if (dead === undefined) checkpointer.close()
-      db.close()
-      port.close()
+  while (messages.length > 0) {
+    const batch: Entry[] = []
+    const shares: [Client, count: number][] = []
+    for (const [client, message] of messages) {
+      if (typeof message !== 'object') continue
+      if ('attach' in message) attach(message.attach)
+      else {
+        const entries = unpack(message)
+        batch.push(...entries)
+        shares.push([client, entries.length])
+      }
+    }
+    if (batch.length > 0) answer(commit(batch), shares)
+    tell(messages)
+    if (messages.some(([client, message]) => client.port === main && message === 'close')) {
+      close()
       return
     }
     checkpoint(() => checkpointer.whileBusy())
+    messages = arrived()
   }
   checkpoint(() => checkpointer.whileIdle())
-})
+}
 
-function arrived(): Message[] {
-  const messages: Message[] = []
-  for (let next = receiveMessageOnPort(port); next !== undefined; next = receiveMessageOnPort(port)) {
-    messages.push(next.message)
+function arrived(): [Client, Message][] {
+  const messages: [Client, Message][] = []
+  for (const client of [...clients]) {
+    for (let next = receiveMessageOnPort(client.port); next !== undefined; next = receiveMessageOnPort(client.port)) {
+      messages.push([client, next.message])
+    }
   }
   return messages
 }
 
-function commit(batch: readonly Work[]): Result[] {
+function attach(port: MessagePort): void {
+  const client: Client = { port, listening: false, told: 0 }
+  clients.push(client)
+  port.on('message', (message: Message) => turn(client, message))
+  port.on('close', () => clients.splice(clients.indexOf(client), 1))
+}
+
+/** Each client gets the answers to its own commands, as many messages as it sent. */
+function answer(results: readonly Result[], shares: readonly [Client, number][]): void {
+  let at = 0
+  const byClient = new Map<Client, Result[]>()
+  for (const [client, count] of shares) {
+    const own = byClient.get(client)
+    const part = results.slice(at, at + count)
+    at += count
+    if (own === undefined) byClient.set(client, part)
+    else own.push(...part)
+  }
+  for (const [client, own] of byClient) client.port.postMessage(JSON.stringify(own))
+}
+
+/** Who asked is told of news once, and asks again. */
+function tell(messages: readonly [Client, Message][]): void {
+  for (const [client, message] of messages) if (message === 'listen') client.listening = true
+  const head = log?.head ?? 0
+  for (const client of clients) {
+    if (!client.listening || head <= client.told) continue
+    client.told = head
+    client.listening = false
+    client.port.postMessage('appended')
+  }
+}
+
+function close(): void {
+  if (dead === undefined) checkpointer.close()
+  db.close()
+  for (const { port } of clients) port.close()
+}
+
+function commit(batch: readonly Entry[]): Result[] {
   if (dead !== undefined) return batch.map(() => dead!)
   try {
     return inTransaction(batch)
   } catch (error) {
     const failure = failed(error)
     // One command that SQLite cannot take must not fail its neighbours: each is tried in a transaction of its own.
-    if (failure.code === 'internal' && batch.length > 1) return batch.flatMap(work => commit([work]))
+    if (failure.code === 'internal' && batch.length > 1) return batch.flatMap(entry => commit([entry]))
     return batch.map(() => failure)
   }
 }
 
-function inTransaction(batch: readonly Work[]): Result[] {
+function inTransaction(batch: readonly Entry[]): Result[] {
   // Kysely's own transactions (migrations) are statements of single batches; nothing may be wrapped around them.
-  if (batch.every(({ command }) => command.op === 'sql')) return batch.map(work => ({ ok: true, value: execute(work) }))
+  if (batch.every(({ command }) => command.op === 'sql'))
+    return batch.map(entry => ({ ok: true, value: execute(entry) }))
   db.exec('begin immediate')
-  const results = batch.map((work): Result => ({ ok: true, value: execute(work) }))
+  const results = batch.map((entry): Result => ({ ok: true, value: execute(entry) }))
   log?.finish()
+  work?.finish()
   db.exec('commit')
   log?.committed()
   return results
@@ -70,6 +139,7 @@ function failed(error: unknown): Result & { ok: false } {
   else {
     if (db.inTransaction) db.exec('rollback')
     log?.forget()
+    work?.forget()
   }
   return failure
 }
@@ -83,15 +153,16 @@ function checkpoint(run: () => void): void {
     const failure = classify(error)
     if (failure.fatal) {
       dead = failure
-      port.postMessage('[]')
+      for (const { port } of clients) port.postMessage('[]')
     }
   }
 }
 
-function execute({ command, pieces }: Work): unknown {
+function execute({ command, pieces }: Entry): unknown {
   checkpointer.count(pieces.reduce((bytes, piece) => bytes + piece.length, 0))
   if (command.op === 'sql') return sql(command)
-  log ??= new Log(db)
+  work ??= new Work(db)
+  log ??= new Log(db, work)
   switch (command.op) {
     case 'remember':
       return null
@@ -115,9 +186,11 @@ function execute({ command, pieces }: Work): unknown {
     case 'discard':
       return log.remove('quarantine', pieces[2]!)
     case 'expire':
-      return log.expire(command.from, command.upTo, command.cutoffs, command.fallback)
+      return log.expire(command.from, command.upTo, command.cutoffs, command.fallback, command.now)
     case 'forget':
       return log.forgetIdentities(Buffer.from(command.after, 'hex'), command.below)
+    default:
+      return work.run(command)
   }
 }
 

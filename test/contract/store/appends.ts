@@ -116,7 +116,14 @@ export function testAppends(open: OpenStore): void {
         const append = async (key: string) => (await opened.store.append([record(key)], request(key)))[0]!.sequence
         for (const key of ['1', '2', '3']) await append(key)
         const { epoch } = await opened.store.extent()
-        expect(await opened.store.expire(new Map(), start + 300 * 86_400_000, new AbortController().signal)).toBe(3)
+        expect(
+          await opened.store.expire(
+            new Map(),
+            start + 300 * 86_400_000,
+            start + 300 * 86_400_000,
+            new AbortController().signal,
+          ),
+        ).toBe(3)
         expect(await opened.store.extent()).toEqual({ head: 3, oldest: 0, epoch })
         await opened.reopen()
         expect(await append('4')).toBe(4)

@@ -93,7 +93,7 @@ export function testLists(open: OpenStore): void {
       }
       // One source's oldest are gone already, so that the log has gaps.
       const cutoff = start + 1_000_000
-      await inbox.store.expire(new Map([['core', cutoff]]), start - 1e9, new AbortController().signal)
+      await inbox.store.expire(new Map([['core', cutoff]]), start - 1e9, start, new AbortController().signal)
       const { oldest } = await inbox.store.extent()
       const gone = log.filter(event => event.source === 'core' && event.received < cutoff)
       const left = (await listed(inbox.store, {}, 'oldest', 500)).map(({ sequence }) => sequence)
@@ -198,7 +198,7 @@ export function testLists(open: OpenStore): void {
 
     test('or one whose events are all gone', async () => {
       await appendAll(inbox.store, [record('1'), record('2')])
-      await inbox.store.expire(new Map(), start + 1e12, new AbortController().signal)
+      await inbox.store.expire(new Map(), start + 1e12, start + 1e12, new AbortController().signal)
       const page = await inbox.store.list({ filter: {}, order: 'oldest', from: 0, limit: 10 })
       expect(page).toEqual({ events: [], next: null, position: 2 })
     })

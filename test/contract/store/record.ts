@@ -30,6 +30,7 @@ export function record(key: string, { refs = {}, ...fields }: RecordFields = {})
     content: null,
     soft: null,
     refs: refKeys(refs, subject),
+    traceparent: null,
     ...fields,
   }
 }

@@ -8,7 +8,7 @@ import { appendAll, day, idOf, logOf, minute, record, request, start } from './r
 const at = (days: number) => start + days * day
 const never = new AbortController().signal
 const expire = (store: Store, cutoffs: Record<string, number>, fallback: number) =>
-  store.expire(new Map(Object.entries(cutoffs)), fallback, never)
+  store.expire(new Map(Object.entries(cutoffs)), fallback, fallback, never)
 
 export function testRetention(open: OpenStore): void {
   describe('retention', () => {
@@ -75,11 +75,11 @@ export function testRetention(open: OpenStore): void {
         const signal = { get aborted() {
           return ++asked > 2
         } } as AbortSignal // biome-ignore format: short
-        const some = await opened.store.expire(new Map(), at(1), signal)
+        const some = await opened.store.expire(new Map(), at(1), at(1), signal)
         expect(some).toBeGreaterThan(0)
         expect(some).toBeLessThan(500)
         expect(await logOf(opened.store)).toHaveLength(500 - some)
-        expect(await opened.store.expire(new Map(), at(1), AbortSignal.abort())).toBe(0)
+        expect(await opened.store.expire(new Map(), at(1), at(1), AbortSignal.abort())).toBe(0)
         expect(await expire(opened.store, {}, at(1))).toBe(500 - some)
       })
     })

@@ -1,0 +1,158 @@
+// The store's end for the delivery on SQLite: changes go to the writer's thread, reads to whatever reads beside it.
+import type { Kysely } from 'kysely'
+import type { BreakerState, Deliveries, DeliveryKey, LeaseAnswer } from '../deliveries.ts'
+import { laneOf } from '../deliveries.ts'
+import { DeliveryQueries } from '../delivery-queries.ts'
+import type { Queries } from '../queries.ts'
+import type { Tables } from '../tables.ts'
+import type { WorkCommand } from './commands.ts'
+import type { Writer } from './threads.ts'
+
+const closed: BreakerState = { state: 'closed', failures: 0, opened: 0, until: null }
+/** A subscription that was out of the configuration for longer starts anew. */
+const forgottenAfterMs = 7 * 86_400_000
+/** Rows that a step of a long change touches at the most: see work.ts. */
+const stepSize = 250
+/** Expired deliveries are shown for so long. */
+const expiredShownMs = 30 * 86_400_000
+
+export interface DeliveryParts {
+  writer: Writer
+  queries: Queries
+  /** For reading, and for writing single statements. */
+  reading: Kysely<Tables>
+  writing: Kysely<Tables>
+}
+
+export function sqliteDeliveries({ writer, queries, reading, writing }: DeliveryParts): Deliveries {
+  const read = new DeliveryQueries(reading)
+  const run = <Value>(command: WorkCommand) => writer.run<Value>(command)
+  /** Steps until one finds less than it may; how many in all. */
+  const steps = async (step: () => Promise<number>) => {
+    let total = 0
+    for (let count = stepSize; count >= stepSize; total += count) count = await step()
+    return total
+  }
+  const replayOf = async (number: number) => (await new DeliveryQueries(writing).replay(number))!
+
+  return {
+    scan: (after, limit) => queries.scan(after, limit),
+    events: sequences => queries.bySequence(sequences),
+    requestOf: event => queries.requestOf(event),
+    onAppended: listener => writer.onAppended(listener),
+
+    async begin(now) {
+      await run({ op: 'begin', now })
+    },
+    feed: feed => run<boolean>({ op: 'feed', feed }),
+    lease: (subscription, limit, now) => run<LeaseAnswer>({ op: 'lease', subscription, limit, now }),
+    settle: (settlements, now) => run<boolean[]>({ op: 'settle', settlements, now }),
+
+    subscriptions: () => read.subscriptions(),
+    async putSubscription({ name, origin, spec, sealed, cursor, now }) {
+      const { number } = await writing
+        .insertInto('subscriptions')
+        .values({ name, origin, spec, sealed, cursor, createdat: now, breaker: JSON.stringify(closed) })
+        .onConflict(conflict =>
+          conflict.column('name').doUpdateSet(({ eb, ref, or, and }) => {
+            // Taken up again after its deliveries were cancelled, or by somebody else: a new one of the same name.
+            const anew = or([
+              eb('subscriptions.removedat', '<', now - forgottenAfterMs),
+              and([eb('subscriptions.removedat', 'is not', null), eb('subscriptions.origin', '=', 'api')]),
+            ])
+            return {
+              origin,
+              spec,
+              sealed,
+              cursor: eb.case().when(anew).then(cursor).else(ref('subscriptions.cursor')).end(),
+              paused: eb.case().when(anew).then(null).else(ref('subscriptions.paused')).end(),
+              pausedat: eb.case().when(anew).then(null).else(ref('subscriptions.pausedat')).end(),
+              removedat: null,
+            }
+          }),
+        )
+        .returning('number')
+        .executeTakeFirstOrThrow()
+      return number
+    },
+    revision: () => read.revision(),
+    async setRevision(revision) {
+      await writing
+        .insertInto('revision')
+        .values({ one: 1, revision })
+        .onConflict(conflict => conflict.column('one').doUpdateSet({ revision }))
+        .execute()
+    },
+    async pause(subscription, by, now) {
+      await writing
+        .updateTable('subscriptions')
+        .set({ paused: by, pausedat: by === null ? null : now })
+        .where('number', '=', subscription)
+        .execute()
+    },
+    async remove(subscription, now) {
+      await writing
+        .updateTable('subscriptions')
+        .set({ removedat: now })
+        .where('number', '=', subscription)
+        .where('removedat', 'is', null)
+        .execute()
+    },
+    async setBreaker(subscription, breaker) {
+      await writing
+        .updateTable('subscriptions')
+        .set({ breaker: JSON.stringify(breaker) })
+        .where('number', '=', subscription)
+        .execute()
+    },
+    cancel: (subscription, now) => steps(() => run<number>({ op: 'cancel', subscription, replay: null, now })),
+    async cancelRemoved(before, now) {
+      let total = 0
+      for (const { number, removedAt } of await read.subscriptions()) {
+        if (removedAt === null || removedAt >= before) continue
+        total += await steps(() => run<number>({ op: 'cancel', subscription: number, replay: null, now }))
+      }
+      await steps(() => run<number>({ op: 'sweepExpired', before: now - expiredShownMs }))
+      return total
+    },
+
+    retry: (key, now) => run<boolean>({ op: 'retry', key, now }),
+    retryDead: (subscription, now) => steps(() => run<number>({ op: 'retryDead', subscription, now })),
+    async skipLane(subscription, namespace, subject, now) {
+      const lane = laneOf(namespace, subject)
+      return (await run<DeliveryKey | null>({ op: 'skipLane', subscription, lane, now })) ?? undefined
+    },
+
+    delivery: key => read.delivery(key),
+    attempts: key => read.attempts(key),
+    ofEvent: sequence => read.ofEvent(sequence),
+    list: (filter, page) => read.list(filter, page),
+    counts: () => read.counts(),
+    oldestUnsettled: subscription => read.oldestUnsettled(subscription),
+
+    async addReplay({ subscription, filter, first, last, key, now }) {
+      const row = await writing
+        .insertInto('replays')
+        .values({ subscription, filter, first, last, cursor: first - 1, state: 'running', key, createdat: now })
+        .onConflict(conflict => conflict.column('key').doNothing())
+        .returning('number')
+        .executeTakeFirst()
+      if (row !== undefined) return { replay: await replayOf(row.number), repeated: false }
+      return { replay: (await new DeliveryQueries(writing).replayByKey(key!))!, repeated: true }
+    },
+    replay: number => read.replay(number),
+    runningReplays: () => read.runningReplays(),
+    async endReplay(number, state, now) {
+      await writing
+        .updateTable('replays')
+        .set({ state, endedat: now })
+        .where('number', '=', number)
+        .where('state', '=', 'running')
+        .execute()
+      if (state !== 'cancelled') return
+      const { subscription } = await replayOf(number)
+      await steps(() => run<number>({ op: 'cancel', subscription, replay: number, now }))
+    },
+    replayCounts: number => read.replayCounts(number),
+  }
+}
