@@ -12,8 +12,25 @@ export interface Chance {
   bytes(length: number): Buffer
 }
 
+/** What happens later. Each returns how to call it off. */
+export interface Timers {
+  after(milliseconds: number, run: () => void): () => void
+  every(milliseconds: number, run: () => void): () => void
+}
+
 export const systemClock: Clock = { now: () => Date.now() }
 export const systemChance: Chance = { bytes: length => randomBytes(length) }
+/** Keeps no process alive. */
+export const systemTimers: Timers = {
+  after(milliseconds, run) {
+    const timer = setTimeout(run, milliseconds).unref()
+    return () => clearTimeout(timer)
+  },
+  every(milliseconds, run) {
+    const timer = setInterval(run, milliseconds).unref()
+    return () => clearInterval(timer)
+  },
+}
 
 /** The time as an RFC 3339 text in UTC with milliseconds: `2024-01-15T15:45:00.812Z`. */
 export function isoTime(milliseconds: number): string {

@@ -1,6 +1,7 @@
 // Builds the parts of one process and joins them. Tests start it as main does, with their own clock and log.
 import { dirname, join } from 'node:path'
 import type { SourceDefinition } from './adapter.ts'
+import { Readers, type ReadersParts } from './api/readers.ts'
 import { type Chance, type Clock, systemChance, systemClock } from './clock.ts'
 import type { Config } from './config/config.ts'
 import { ConfigError } from './config/config-error.ts'
@@ -28,6 +29,8 @@ export interface GatewayOptions {
   clock?: Clock
   chance?: Chance
   log?: Log
+  /** How those who wait for news are treated, and by which timers. */
+  readers?: Pick<ReadersParts, 'limits' | 'timers'>
 }
 
 export interface Gateway {
@@ -55,6 +58,7 @@ export async function startGateway({
   clock = systemClock,
   chance = systemChance,
   log = openLog({ level: settings.logLevel }),
+  readers: readersOptions = {},
 }: GatewayOptions): Promise<Gateway> {
   validateConfig(config)
   const token = resolveAll(settings, config, env, chance)
@@ -86,12 +90,14 @@ export async function startGateway({
     log,
   })
   const retention = startRetention({ store, sources, days: config.retentionDays ?? 90, clock, log })
+  const readers = new Readers({ store, log, ...readersOptions })
   const address = {
     headersTimeoutMs: limits.headersTimeoutMs ?? 10_000,
     requestTimeoutMs: limits.requestTimeoutMs ?? 30_000,
   }
   const parts: AppParts = {
     store,
+    readers,
     secondLook: { store, box, sources: byName, log },
     token,
     publicUrl: config.publicUrl ?? `http://${settings.host}:${settings.port}`,
@@ -119,6 +125,8 @@ export async function startGateway({
     store,
     log,
     async close() {
+      // First of all: requests that wait would hold up the servers' end.
+      readers.close()
       await Promise.all(servers.map(server => server.close()))
       await retention.stop()
       await rejections.settled()

@@ -8,18 +8,21 @@ import { AppError } from '../errors.ts'
 import { decodeId } from '../ids.ts'
 import { recheck, release, type SecondLookParts } from '../ingest/second-look.ts'
 import { requestId } from '../ingest/understand.ts'
-import { eventJson, wantsOriginal } from '../store/event-json.ts'
-import { eventId, type StoredEvent, sequenceText } from '../store/record.ts'
-import type { EventFilter, KeptRequest, Store } from '../store/store.ts'
+import { eventId } from '../store/record.ts'
+import type { KeptRequest, Store } from '../store/store.ts'
 import { readBody } from './body.ts'
 import { cursors } from './cursor.ts'
+import { type Api, eventRoutes } from './events.ts'
 import { methodsOf } from './methods.ts'
-import { eventListParameters, eventParameters, noParameters, pageParameters, readParameters } from './parameters.ts'
+import { limitDefault, noParameters, pageParameters, readParameters } from './parameters.ts'
 import { errorResponse, problemResponse } from './problem.ts'
+import type { Readers } from './readers.ts'
+import { found, notFound, raw } from './resource.ts'
 import { describeSource } from './sources.ts'
 
 export interface InboxParts {
   store: Store
+  readers: Readers
   secondLook: SecondLookParts
   /** The admin token. */
   token: string
@@ -28,12 +31,9 @@ export interface InboxParts {
 
 /** Where this app is mounted. */
 export const root = '/api/v1'
-const limitDefault = 50
-/** Characters after which a page ends: with originals, 500 events could be gigabytes. */
-const pageLengthMax = 8 * 1024 * 1024
 
-export function inboxApi({ store, secondLook, token, publicUrl }: InboxParts): Hono {
-  const api = new Hono()
+export function inboxApi({ store, readers, secondLook, token, publicUrl }: InboxParts): Api {
+  const api: Api = new Hono()
   const cursor = cursors(token)
 
   api.use(async (context, next) => {
@@ -52,49 +52,7 @@ export function inboxApi({ store, secondLook, token, publicUrl }: InboxParts): H
     return errorResponse(error)
   })
 
-  api.get('/events', async context => {
-    const {
-      limit = limitDefault,
-      cursor: given,
-      after,
-      order: asked,
-      include,
-      ...filters
-    } = readParameters(eventListParameters, context.req.url)
-    if (after !== undefined && (given !== undefined || asked !== undefined)) {
-      const detail = 'expected neither `cursor` nor `order` beside `after`, which is ascending'
-      throw new AppError('bad_request', detail, { errors: [{ parameter: 'after', detail }] })
-    }
-    const order = after !== undefined ? 'oldest' : (asked ?? 'newest')
-    const { ref, ...rest } = filters
-    const filter = { ...rest, ...(ref === undefined ? {} : { refs: ref }) } as EventFilter
-    const question = { ...filter, order }
-    if (after !== undefined) await assertPosition(store, after)
-    const from = after ?? (given === undefined ? undefined : cursor.read(given, question))
-    const page = await store.list({ filter, order, limit, ...(from === undefined ? {} : { from }) })
-    const items: string[] = []
-    let length = 0
-    for (const event of page.events) {
-      if (length > pageLengthMax) break
-      length += items[items.push(await text(event, include)) - 1]!.length
-    }
-    // A page cut short goes on behind the last event that is in it.
-    const cut = items.length < page.events.length ? page.events[items.length - 1]!.sequence : undefined
-    const last = cut ?? page.next
-    const next = last === null ? null : cursor.write(last, question)
-    const position = after === undefined ? '' : `,"position":"${sequenceText(cut ?? page.position)}"`
-    return json(`{"items":[${items.join(',')}],"next":${JSON.stringify(next)}${position}}`)
-  })
-
-  api.get('/events/:id', async context => {
-    const { include } = readParameters(eventParameters, context.req.url)
-    return json(await text(await eventOf(context), include))
-  })
-
-  api.get('/events/:id/raw', async context => {
-    readParameters(noParameters, context.req.url)
-    return raw(await store.requestOf(await eventOf(context)))
-  })
+  eventRoutes(api, { store, readers, cursor })
 
   api.get('/quarantine', async context => {
     const { page, nextOf } = paging(context, 'quarantine')
@@ -211,15 +169,6 @@ export function inboxApi({ store, secondLook, token, publicUrl }: InboxParts): H
       nextOf: (next: string | null) => (next === null ? null : cursor.write(Number(next), question)),
     }
   }
-
-  async function text(event: StoredEvent, include: readonly string[] | undefined): Promise<string> {
-    return eventJson(event, wantsOriginal(event, include) ? await store.requestOf(event) : undefined)
-  }
-
-  async function eventOf(context: Context): Promise<StoredEvent> {
-    const id = decodeId('evt_', context.req.param('id') ?? '')
-    return found(id && (await store.event(id)))
-  }
 }
 
 /** What people see of a kept request: all but its body, which `/raw` gives. */
@@ -236,41 +185,4 @@ function requestIdOf(context: Context): Buffer {
 
 function decoded(id: string): Buffer {
   return found(decodeId('req_', id))
-}
-
-function found<Value>(value: Value | undefined): Value {
-  if (value === undefined) throw notFound()
-  return value
-}
-
-function notFound(): AppError {
-  return new AppError('not_found', 'there is no such resource')
-}
-
-function json(text: string): Response {
-  return new Response(text, { headers: { 'content-type': 'application/json' } })
-}
-
-/** The exact bytes: a download, never shown by a browser as what a stranger says it is. */
-function raw(request: KeptRequest | undefined): Response {
-  const { body } = found(request)
-  return new Response(new Uint8Array(body), {
-    headers: { 'content-type': 'application/octet-stream', 'content-disposition': 'attachment' },
-  })
-}
-
-/**
- * A reader whose position is older than the oldest event kept, or beyond the log (it is another log's), would miss
- * events without a word. 0 is no position: it asks for all there is.
- */
-async function assertPosition(store: Store, after: number): Promise<void> {
-  const { head, oldest } = await store.extent()
-  const first = oldest === 0 ? head + 1 : oldest
-  if (after === 0 || (after >= first - 1 && after <= head)) return
-  const detail = after > head ? 'this log has not come so far: the position is of another' : 'events behind it are gone'
-  throw new AppError('position_gone', `the position ${after} cannot be read on from: ${detail}`, {
-    errors: [
-      { parameter: 'after', detail: `the oldest event kept is ${sequenceText(first)}: read on from ${first - 1}` },
-    ],
-  })
 }

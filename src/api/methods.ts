@@ -12,7 +12,8 @@ export function methodsOf(routes: readonly Route[], path: string): string[] {
   const methods = routes
     .filter(route => route.method !== 'ALL' && matches(route.path.split('/'), segments))
     .map(({ method }) => method)
-  return methods.flatMap(method => (method === 'GET' ? ['GET', 'HEAD'] : [method]))
+  // Several may match: `/events/stream` is an `/events/:id` too.
+  return [...new Set(methods.flatMap(method => (method === 'GET' ? ['GET', 'HEAD'] : [method])))]
 }
 
 function matches(pattern: readonly string[], segments: readonly string[]): boolean {

@@ -4,6 +4,8 @@ import { AppError } from '../errors.ts'
 import { rfc3339 } from '../time.ts'
 
 export const limitMax = 500
+export const limitDefault = 50
+const waitMaxSeconds = 60
 
 const rfc3339Pattern = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3})?)(\d*)(Z|[+-]\d\d:\d\d)$/i
 const time = z.string().transform((text, context) => {
@@ -24,6 +26,13 @@ const limit = z
   .regex(/^\d{1,4}$/, `expected a number from 1 to ${limitMax}`)
   .transform(Number)
   .refine(number => number >= 1 && number <= limitMax, { error: `expected a number from 1 to ${limitMax}` })
+
+/** A position in the log. */
+export const sequence = z
+  .string()
+  .regex(/^\d{1,16}$/, 'expected a sequence')
+  .transform(Number)
+  .refine(Number.isSafeInteger, 'expected a sequence')
 
 /** Parameters that may come several times; all others come once. */
 const lists = new Set(['source', 'vendor', 'type', 'vendorType', 'ref', 'include'])
@@ -49,11 +58,14 @@ export const eventListParameters = z.strictObject({
     .optional(),
   receivedAfter: time.optional(),
   receivedBefore: time.optional(),
-  after: z
+  after: sequence.optional(),
+  wait: z
     .string()
-    .regex(/^\d{1,16}$/, 'expected a sequence')
+    .regex(/^\d{1,2}$/, `expected a number of seconds from 0 to ${waitMaxSeconds}`)
     .transform(Number)
-    .refine(Number.isSafeInteger, 'expected a sequence')
+    .refine(seconds => seconds <= waitMaxSeconds, {
+      error: `expected a number of seconds from 0 to ${waitMaxSeconds}`,
+    })
     .optional(),
   order: z.enum(['newest', 'oldest'], { error: "expected 'newest' or 'oldest'" }).optional(),
   limit: limit.optional(),
@@ -61,6 +73,7 @@ export const eventListParameters = z.strictObject({
   include: z.array(z.literal('original', { error: "expected 'original'" })).optional(),
 })
 
+export const eventStreamParameters = eventListParameters.omit({ order: true, limit: true, cursor: true, wait: true })
 export const eventParameters = eventListParameters.pick({ include: true })
 export const pageParameters = z.strictObject({
   source: z

@@ -8,7 +8,7 @@ import { expect } from 'vitest'
 import type { Chance, Clock } from '../../src/clock.ts'
 import type { Config } from '../../src/config/config.ts'
 import { readSettings } from '../../src/config/settings.ts'
-import { type Gateway, startGateway } from '../../src/gateway.ts'
+import { type Gateway, type GatewayOptions, startGateway } from '../../src/gateway.ts'
 import { openLog } from '../../src/observe/log.ts'
 import { keys } from '../contract/fixture.ts'
 import { type Answer, type RequestOptions, send } from './http.ts'
@@ -18,6 +18,7 @@ export interface TestGatewayOptions {
   env?: Record<string, string>
   clock?: Clock
   chance?: Chance
+  readers?: GatewayOptions['readers']
   /** The path of the database; default one in a fresh folder, which is removed at the end. */
   database?: string
   /** Texts that must never be in the log, beside those of the fixtures and the token. */
@@ -80,6 +81,7 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
     log: openLog({ level: 'info', write: line => written.push(line) }),
     ...(options.clock === undefined ? {} : { clock: options.clock }),
     ...(options.chance === undefined ? {} : { chance: options.chance }),
+    ...(options.readers === undefined ? {} : { readers: options.readers }),
   })
 
   let knocks = 0

@@ -1,0 +1,18 @@
+// Whether the log can be read on from a position: a reader is told what it would miss, and never skips in silence.
+import { AppError } from '../errors.ts'
+import { sequenceText } from '../store/record.ts'
+import type { Store } from '../store/store.ts'
+
+/**
+ * Throws AppError `position_gone` for a position that is older than the oldest event kept, or beyond the log (it is
+ * another log's). 0 is no position: it asks for all there is. `parameter` is what gave it.
+ */
+export async function assertPosition(store: Pick<Store, 'extent'>, after: number, parameter = 'after'): Promise<void> {
+  const { head, oldest } = await store.extent()
+  const first = oldest === 0 ? head + 1 : oldest
+  if (after === 0 || (after >= first - 1 && after <= head)) return
+  const detail = after > head ? 'this log has not come so far: the position is of another' : 'events behind it are gone'
+  throw new AppError('position_gone', `the position ${after} cannot be read on from: ${detail}`, {
+    errors: [{ parameter, detail: `the oldest event kept is ${sequenceText(first)}: read on from ${first - 1}` }],
+  })
+}

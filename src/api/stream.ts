@@ -1,0 +1,182 @@
+// One reader's stream of server-sent events. Its position is all that it remembers of the log, so what it reads for
+// itself and what it takes from the shared tail meet without a gap or a double. It holds one event until its reader has
+// taken it, and is dropped where the reader takes nothing: it comes again, from where it got to.
+import type { ServerResponse } from 'node:http'
+import { AppError } from '../errors.ts'
+import { sequenceText } from '../store/record.ts'
+import type { EventFilter } from '../store/store.ts'
+import { Bell } from './bell.ts'
+import { eventMatcher } from './event-filter.ts'
+import { assertPosition } from './position.ts'
+import type { Reader, Readers } from './readers.ts'
+import type { SharedEvent } from './shared-event.ts'
+
+/** Events that are read at once of a log that a reader is behind of. */
+const pageSize = 100
+/** What is given to the connection at once: taking this much between two heartbeats is getting on. */
+const sliceBytes = 64 * 1024
+/** Heartbeats at which a reader may have taken nothing since the one before. */
+const stalledMax = 2
+/** How long a reader waits before it comes again, in milliseconds. */
+const retryMs = 2_000
+/** For what is on its way when the gateway stops. */
+const lastBytesMs = 1_000
+
+export const streamHeaders = {
+  'content-type': 'text/event-stream',
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+  // A proxy would hold back what has come until there is more.
+  'x-accel-buffering': 'no',
+}
+
+export interface StreamQuery {
+  filter: EventFilter
+  include: readonly string[] | undefined
+  /** What is behind it is sent. */
+  position: number
+}
+
+/**
+ * Answers with the stream. Resolves once it has begun; it runs until either side ends it. Throws AppError before
+ * anything is answered.
+ */
+export async function openStream(outgoing: ServerResponse, readers: Readers, query: StreamQuery): Promise<void> {
+  const stream = new EventStream(outgoing, readers, query)
+  const leave = readers.enter(stream)
+  let leaveTail = () => {}
+  outgoing.once('close', () => {
+    leave()
+    leaveTail()
+  })
+  try {
+    leaveTail = await readers.tail.join(stream.wake)
+  } catch (error) {
+    leave()
+    throw error
+  }
+  if (outgoing.destroyed) leaveTail()
+  else void stream.run()
+}
+
+class EventStream implements Reader {
+  readonly #outgoing: ServerResponse
+  readonly #readers: Readers
+  readonly #query: StreamQuery
+  readonly #matches: (event: SharedEvent) => boolean
+  readonly #bell = new Bell()
+  #position: number
+  #stalled = 0
+  /** A block has been sent in part: nothing may come between. */
+  #isWithinBlock = false
+  #isOver = false
+
+  constructor(outgoing: ServerResponse, readers: Readers, query: StreamQuery) {
+    this.#outgoing = outgoing
+    this.#readers = readers
+    this.#query = query
+    this.#matches = eventMatcher(query.filter)
+    this.#position = query.position
+  }
+
+  get wake(): () => void {
+    return this.#bell.ring
+  }
+
+  async run(): Promise<void> {
+    const outgoing = this.#outgoing
+    outgoing.on('drain', () => {
+      this.#stalled = 0
+      this.#bell.ring()
+    })
+    outgoing.once('close', () => {
+      this.#isOver = true
+      this.#bell.ring()
+    })
+    outgoing.writeHead(200, streamHeaders)
+    outgoing.write(`retry: ${retryMs}\n${this.#heartbeat()}`)
+    try {
+      while (!this.#isOver) await this.#step()
+    } catch (error) {
+      // Retention has overtaken it: the reader is told so when it comes again.
+      const expected = this.#isOver || (error instanceof AppError && error.code === 'position_gone')
+      if (!expected) this.#readers.log.error({ err: error }, 'a stream failed; its reader will come again')
+      this.end()
+    }
+    if (!outgoing.writableEnded) this.end()
+  }
+
+  beat(): void {
+    if (this.#outgoing.writableNeedDrain) {
+      this.#stalled++
+      if (this.#stalled >= stalledMax) this.drop('its reader takes nothing')
+    } else if (!this.#isWithinBlock && this.#outgoing.headersSent) this.#outgoing.write(this.#heartbeat())
+  }
+
+  drop(why: string): void {
+    this.#readers.log.warn({ position: sequenceText(this.#position), why }, 'a stream was dropped')
+    this.#isOver = true
+    this.#outgoing.destroy()
+  }
+
+  end(): void {
+    const outgoing = this.#outgoing
+    this.#isOver = true
+    this.#bell.ring()
+    if (outgoing.writableEnded || outgoing.destroyed || !outgoing.headersSent) return
+    if (this.#isWithinBlock || outgoing.writableNeedDrain) {
+      outgoing.destroy()
+      return
+    }
+    outgoing.end(this.#heartbeat())
+    outgoing.once(
+      'close',
+      this.#readers.timers.after(lastBytesMs, () => outgoing.destroy()),
+    )
+  }
+
+  /** Without data it is no event; its id is where the reader goes on, however little of the log its filter takes. */
+  #heartbeat(): string {
+    return `:\nid: ${sequenceText(this.#position)}\n\n`
+  }
+
+  async #step(): Promise<void> {
+    const { tail } = this.#readers
+    if (tail.isBehind(this.#position)) return this.#catchUp()
+    const event = tail.next(this.#position)
+    if (event !== undefined) {
+      if (this.#matches(event)) await this.#send(event)
+      else this.#position = event.event.sequence
+    } else {
+      this.#position = Math.max(this.#position, tail.position)
+      await this.#bell.rung()
+    }
+  }
+
+  async #catchUp(): Promise<void> {
+    const { store } = this.#readers
+    const from = this.#position
+    const page = await store.list({ filter: this.#query.filter, order: 'oldest', from, limit: pageSize })
+    // After the read: what is there now was there then.
+    await assertPosition(store, from)
+    for (const event of page.events) {
+      if (this.#isOver) return
+      await this.#send(this.#readers.share(event))
+    }
+    if (!this.#isOver) this.#position = page.position
+  }
+
+  /** The position moves with the last byte, so that no heartbeat says it too early or too late. */
+  async #send(event: SharedEvent): Promise<void> {
+    const block = await event.block(this.#query.include)
+    this.#readers.hold(this, block)
+    for (let at = 0; at < block.length; at += sliceBytes) {
+      while (this.#outgoing.writableNeedDrain && !this.#isOver) await this.#bell.rung()
+      if (this.#isOver) return
+      this.#isWithinBlock = at + sliceBytes < block.length
+      this.#outgoing.write(block.subarray(at, at + sliceBytes))
+    }
+    this.#position = event.event.sequence
+    this.#readers.release(this)
+  }
+}
