@@ -11,7 +11,15 @@ export { ipAllowlist } from './checks/ip-allowlist.ts'
 export { jwt } from './checks/jwt.ts'
 export { oidc } from './checks/oidc.ts'
 export { pathToken } from './checks/path-token.ts'
-export { type Config, defineConfig, env, type Handler, type Limits, type Subscription } from './config/config.ts'
+export { type Config, defineConfig, env, type Limits, type Subscription } from './config/config.ts'
+export {
+  type Handler,
+  type HandlerContext,
+  type HandlerLog,
+  type LazyHandler,
+  lazy,
+  type Vendor,
+} from './config/handler.ts'
 export { type HttpAuth, type HttpDestination, type HttpOptions, type HttpTls, http } from './config/http.ts'
 export { type Secret, type SecretLike, secret } from './config/secret.ts'
 export type { BreakerOptions, RetryOptions, SubscriptionOptions } from './config/subscription-options.ts'

@@ -1,7 +1,7 @@
 // What a configuration file says: types for its author, and `defineConfig`, which only gives them to it.
 import type { SourceDefinition } from '../adapter.ts'
-import type { EventOf } from '../event.ts'
 import type { TrustProxy } from '../ingest/address.ts'
+import type { Handler, LazyHandler } from './handler.ts'
 import type { HttpDestination } from './http.ts'
 import type { SubscriptionOptions } from './subscription-options.ts'
 
@@ -18,14 +18,6 @@ export interface Limits {
   requestTimeoutMs?: number
 }
 
-export interface HandlerContext {
-  signal: AbortSignal
-  attempt: number
-  log: { info(message: string): void }
-}
-
-export type Handler<Types extends string> = (event: EventOf<Types>, context: HandlerContext) => unknown
-
 /** Which events go where, and how. */
 export interface Subscription<Types extends string = string> extends SubscriptionOptions {
   /**
@@ -33,8 +25,8 @@ export interface Subscription<Types extends string = string> extends Subscriptio
    * `postern.`. Default all but those.
    */
   types?: readonly Types[]
-  /** An endpoint, or a function; its event is typed by `types`. */
-  to: HttpDestination | Handler<Types>
+  /** An endpoint, or a function, or `lazy(() => import(…))` of one; its event is typed by `types`. */
+  to: HttpDestination | Handler<Types> | LazyHandler<Handler<Types>>
 }
 
 export interface Config {
