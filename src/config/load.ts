@@ -13,6 +13,7 @@ const names = new Map([
   ['postern', running('src/index')],
   ['postern/adapters', running('adapters/index')],
   ['postern/events', running('src/event')],
+  ['postern/testing', running('src/testing')],
 ])
 
 /**
@@ -22,18 +23,7 @@ const names = new Map([
 export async function loadConfig(path: string | undefined, folder: string): Promise<{ config: Config; path: string }> {
   const file = path === undefined ? defaultFile(folder) : resolve(folder, path)
   if (!existsSync(file)) throw new ConfigError([`POSTERN_CONFIG: there is no file ${file}`])
-  // Node asks the hooks about real paths.
-  const home = `${pathToFileURL(dirname(realpathSync(file))).href}/`
-  const hooks = registerHooks({
-    resolve: (specifier, context, next) => {
-      const url = names.get(specifier)
-      return url === undefined ? next(specifier, context) : { url, shortCircuit: true }
-    },
-    load: (url, context, next) =>
-      url.startsWith(home) && !url.includes('/node_modules/') && /\.ts($|\?)/.test(url)
-        ? next(url, { ...context, format: 'module-typescript' })
-        : next(url, context),
-  })
+  const hooks = nameOurselves(file)
   try {
     const module = (await import(pathToFileURL(file).href)) as { default?: Config }
     if (module.default === undefined) throw new ConfigError([`${file}: expected \`export default defineConfig({…})\``])
@@ -44,6 +34,22 @@ export async function loadConfig(path: string | undefined, folder: string): Prom
   } finally {
     hooks.deregister()
   }
+}
+
+/** From now on `postern` means the running copy in this thread, and `.ts` files beside the configuration are modules. */
+export function nameOurselves(file: string): ReturnType<typeof registerHooks> {
+  // Node asks the hooks about real paths.
+  const home = `${pathToFileURL(dirname(realpathSync(file))).href}/`
+  return registerHooks({
+    resolve: (specifier, context, next) => {
+      const url = names.get(specifier)
+      return url === undefined ? next(specifier, context) : { url, shortCircuit: true }
+    },
+    load: (url, context, next) =>
+      url.startsWith(home) && !url.includes('/node_modules/') && /\.ts($|\?)/.test(url)
+        ? next(url, { ...context, format: 'module-typescript' })
+        : next(url, context),
+  })
 }
 
 function defaultFile(folder: string): string {

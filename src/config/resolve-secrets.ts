@@ -6,6 +6,7 @@ import type { Chance } from '../clock.ts'
 import { ConfigError } from './config-error.ts'
 import type { SecretKind, SecretUse } from './secret.ts'
 
+type MintedKind = Exclude<SecretKind, 'foreign'>
 type Minted = Record<string, string | { publicKey: string; privateKey: string }>
 
 export interface NamedUse extends SecretUse {
@@ -26,7 +27,7 @@ export class MintedSecrets {
   }
 
   /** The secret of this name, made now where it was never made. */
-  get(name: string, kind: SecretKind): { value: string; signingKey?: string } {
+  get(name: string, kind: MintedKind): { value: string; signingKey?: string } {
     let minted = Object.hasOwn(this.#values, name) ? this.#values[name] : undefined
     if (minted === undefined) {
       minted = this.#mint(kind)
@@ -36,7 +37,7 @@ export class MintedSecrets {
     return typeof minted === 'string' ? { value: minted } : { value: minted.publicKey, signingKey: minted.privateKey }
   }
 
-  #mint(kind: SecretKind): Minted[string] {
+  #mint(kind: MintedKind): Minted[string] {
     switch (kind) {
       case 'text':
         return this.#chance.bytes(24).toString('base64url')
@@ -92,7 +93,8 @@ export function resolveSecrets(
         problems.push(
           `${setting}: the secret ${name} is not set. Set ${name}, or ${name}_FILE to the file that holds it`,
         )
-      } else {
+      } else if (kind !== 'foreign') {
+        // One of somebody else's stays open where one develops: what needs it says so.
         const { value, signingKey } = minted.get(name, kind)
         secret.resolve([value, previous], signingKey, true)
       }
@@ -101,6 +103,11 @@ export function resolveSecrets(
     }
   }
   return problems
+}
+
+/** All values of the secret `name`, newest first; none where it is not set. Throws where its file cannot be read. */
+export function readValues(name: string, env: NodeJS.ProcessEnv): string[] {
+  return [name, `${name}_PREVIOUS`].map(each => read(each, env) ?? '').filter(value => value !== '')
 }
 
 /** The variable, or the content of the file that `<name>_FILE` names, without the line's end. */

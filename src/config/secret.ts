@@ -2,8 +2,17 @@
 // Nothing here ever writes a secret's value to a log, an error or JSON.
 import { inspect } from 'node:util'
 
-/** What a secret is used as, so that a missing one can be minted in development. */
-export type SecretKind = 'text' | 'standard-webhooks' | 'rsa-public-key'
+/** What a secret is used as, so that a missing one can be minted in development; a `foreign` one only others can make. */
+export type SecretKind = 'text' | 'standard-webhooks' | 'rsa-public-key' | 'foreign'
+
+type Read = (name: string) => readonly string[]
+
+let readLate: Read | undefined
+
+/** For threads and tests that run handlers: a secret that nobody resolved is read when it is first asked for. */
+export function readSecretsLate(read: Read): void {
+  readLate = read
+}
 
 export class Secret {
   /** The environment variable it is read from. */
@@ -23,8 +32,16 @@ export class Secret {
     this.#signingKey = signingKey
   }
 
+  /** What to send, where it is a handler's own: the newest value. Throws where it is not set. */
+  get value(): string {
+    const [newest] = this.values()
+    if (newest === undefined) throw new Error(`the secret ${this.name} is not set`)
+    return newest
+  }
+
   /** All values that verify, newest first. Throws before the start has resolved it. */
   values(): readonly string[] {
+    this.#values ??= readLate?.(this.name)
     if (this.#values === undefined) throw new Error(`secret ${this.name} was read before it was resolved`)
     return this.#values
   }
