@@ -2,7 +2,7 @@
 // Every change of a delivery's state is made here, in one transaction, and counted: nothing ever scans for a count.
 import { decodeId, encodeId } from '../ids.ts'
 import type { StoredEvent } from './record.ts'
-import type { KeptRequest, Page } from './store.ts'
+import type { EventFilter, KeptRequest, Page } from './store.ts'
 
 /** In the order of their codes in the tables. */
 export const deliveryStates = [
@@ -165,6 +165,8 @@ export interface Deliveries {
   /** The events behind `after`, oldest first, and the log's head when it was read. */
   scan(after: number, limit: number): Promise<{ events: Scanned[]; head: number; oldest: number }>
   events(sequences: readonly number[]): Promise<StoredEvent[]>
+  /** Those behind `after` that pass, oldest first, and how far it looked. */
+  filtered(filter: EventFilter, after: number, limit: number): Promise<{ events: StoredEvent[]; position: number }>
   requestOf(event: StoredEvent): Promise<KeptRequest | undefined>
   /** Calls `listener` after commits that brought events: at least once after the last of them. Returns how to end it. */
   onAppended(listener: () => void): () => void

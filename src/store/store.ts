@@ -113,6 +113,12 @@ export interface StoreHealth {
   problem?: string
 }
 
+/** Told of each commit; it must not throw. */
+export interface StoreObserver {
+  /** `elapsedMs`: from handing the batch over until it was on disk. */
+  committed(batchSize: number, elapsedMs: number): void
+}
+
 export interface Store {
   /** What the delivery works on. */
   readonly deliveries: Deliveries

@@ -38,6 +38,7 @@ export function sqliteDeliveries({ writer, queries, reading, writing }: Delivery
   return {
     scan: (after, limit) => queries.scan(after, limit),
     events: sequences => queries.bySequence(sequences),
+    filtered: (filter, after, limit) => queries.list({ filter, order: 'oldest', from: after, limit }),
     requestOf: event => queries.requestOf(event),
     onAppended: listener => writer.onAppended(listener),
 

@@ -6,19 +6,19 @@ import { Migrator } from 'kysely/migration'
 import { AppError } from '../../errors.ts'
 import { migrations } from '../migrations.ts'
 import { Queries } from '../queries.ts'
-import type { EventRecord } from '../record.ts'
-import type { AppendOutcome, AppendStatus, KeptRequest, Store, StoreHealth } from '../store.ts'
-import { type Command, type EventFields, kindKey, type RequestFields } from './commands.ts'
+import type { AppendOutcome, AppendStatus, Store, StoreHealth, StoreObserver } from '../store.ts'
+import type { Command } from './commands.ts'
 import { sqliteDeliveries } from './deliveries.ts'
 import { kyselyOver } from './dialect.ts'
+import { appendCommand, eventFields, eventPieces, requestFields, requestPieces } from './fields.ts'
 import { findRefs } from './ref-index.ts'
 import { expireEvents } from './retention.ts'
 import { Reader, startWriter, type Writer } from './threads.ts'
 
 /** Opens or makes the inbox at `path`. Throws AppError `store_failed` where another process holds it. */
-export async function openSqliteStore(path: string): Promise<Store> {
+export async function openSqliteStore(path: string, observer?: StoreObserver): Promise<Store> {
   const lock = hold(path)
-  const thread = startWriter(path)
+  const thread = startWriter(path, observer)
   const { writer } = thread
   const writing = kyselyOver((sql, parameters) => writer.run({ op: 'sql', sql, parameters }))
   const { error } = await new Migrator({ db: writing, provider: migrations }).migrateToLatest()
@@ -42,13 +42,7 @@ export async function openSqliteStore(path: string): Promise<Store> {
     channel: () => ({ path, port: thread.attach() }),
     onAppended: listener => writer.onAppended(listener),
 
-    append: (events, request) =>
-      outcomes(
-        run({ op: 'append', events: events.map(eventFields), request: requestFields(request) }, [
-          ...requestPieces(request),
-          ...events.flatMap(eventPieces),
-        ]),
-      ),
+    append: (events, request) => outcomes(run(...appendCommand(events, request))),
     async quarantine({ id, source, reason }, request) {
       const command = { op: 'quarantine', entry: { source, reason }, request: requestFields(request) } as const
       return run<AppendStatus>(command, [...requestPieces(request), id])
@@ -165,31 +159,4 @@ function probeRoom(path: string): void {
     const code = (error as NodeJS.ErrnoException).code
     throw new AppError(code === 'EROFS' ? 'store_readonly' : 'store_full', `no room beside ${path}`, { cause: error })
   }
-}
-
-function eventFields(event: EventRecord): EventFields {
-  const { identity, source, vendor, type, vendortype, environment, namespace } = event
-  const { subject, vendorid, vendortime, time, received, soft, data, refs, traceparent } = event
-  const kind = kindKey([source, vendor, type, vendortype, environment, namespace])
-  return [identity, kind, subject, vendorid, vendortime, time, received, soft, data, refs, traceparent]
-}
-
-function eventPieces({ content }: EventRecord): Buffer[] {
-  return [content ?? empty]
-}
-
-function requestFields({ received, method, rest, query, headers, address, redacted }: KeptRequest): RequestFields {
-  return {
-    received,
-    method: method === 'POST' ? null : method,
-    rest: rest === '' ? null : rest,
-    query: query === '' ? null : query,
-    headers: JSON.stringify(headers),
-    address,
-    redacted: redacted.length === 0 ? null : JSON.stringify(redacted),
-  }
-}
-
-function requestPieces({ body, sha256 }: KeptRequest): Buffer[] {
-  return [body, sha256 ?? empty]
 }

@@ -1,6 +1,7 @@
 // The main thread's ends of the writer and the reader: promises for what they are told.
 import { MessageChannel, type MessagePort, type Transferable, Worker } from 'node:worker_threads'
 import { AppError } from '../../errors.ts'
+import type { StoreObserver } from '../store.ts'
 import { type Command, pack, type Result } from './commands.ts'
 
 interface Waiting {
@@ -48,7 +49,7 @@ export class Writer {
   #queue: { command: Command; pieces: readonly Uint8Array[]; waiting: Waiting }[] = []
   #sent: Waiting[] = []
   #messagesOut = 0
-  #messageSizes: number[] = []
+  #messages: { size: number; sentAt: number }[] = []
   #scheduled = false
   #flushedAt = 0
   #closing = false
@@ -57,10 +58,12 @@ export class Writer {
   readonly #listeners = new Set<() => void>()
   /** Before anyone who waits is told that the writer is no more. */
   readonly #bury: () => Promise<unknown>
+  readonly #observer: StoreObserver | undefined
 
-  constructor(line: Line, bury: () => Promise<unknown> = () => Promise.resolve()) {
+  constructor(line: Line, bury: () => Promise<unknown> = () => Promise.resolve(), observer?: StoreObserver) {
     this.#line = line
     this.#bury = bury
+    this.#observer = observer
     this.failed = new Promise(resolve => {
       this.#fail = resolve
     })
@@ -136,17 +139,21 @@ export class Writer {
     }
     const { message, transfer } = packed
     for (const { waiting } of queue) this.#sent.push(waiting)
-    this.#messageSizes.push(queue.length)
+    this.#messages.push({ size: queue.length, sentAt: this.#flushedAt })
     this.#messagesOut++
     this.#line.postMessage(message, transfer)
   }
 
   /** One answer may be to several messages: the writer makes one batch of what it finds. An empty one says it failed. */
   #answered(results: readonly Result[]): void {
+    const firstSentAt = this.#messages[0]?.sentAt
     let answered = results.length
-    while (answered > 0 && this.#messageSizes.length > 0) {
-      answered -= this.#messageSizes.shift()!
+    while (answered > 0 && this.#messages.length > 0) {
+      answered -= this.#messages.shift()!.size
       this.#messagesOut--
+    }
+    if (firstSentAt !== undefined && results.some(({ ok }) => ok)) {
+      this.#observer?.committed(results.length, performance.now() - firstSentAt)
     }
     const waiting = this.#sent.splice(0, results.length)
     results.forEach((result, index) => {
@@ -181,9 +188,9 @@ export interface WriterThread {
   close(): Promise<void>
 }
 
-export function startWriter(path: string): WriterThread {
+export function startWriter(path: string, observer?: StoreObserver): WriterThread {
   const worker = start('writer-thread', path)
-  const writer = new Writer(worker, () => worker.terminate())
+  const writer = new Writer(worker, () => worker.terminate(), observer)
   worker.on('error', error => writer.die(startError(error)))
   const exited = new Promise<void>(resolve => {
     worker.on('exit', () => {

@@ -1,0 +1,150 @@
+// All subscriptions at work: a flow for each, woken by appends and by people, and ended together. It knows no thread and
+// no network: destinations are made by who starts it.
+import type { Chance, Clock } from '../clock.ts'
+import type { Deliveries, SubscriptionRow } from '../store/deliveries.ts'
+import type { Destination } from './destination.ts'
+import { Flow, type FlowParts, type FlowWatcher } from './flow.ts'
+import { matcher } from './match.ts'
+import { Settlements } from './settlements.ts'
+import type { SubscriptionSpec } from './subscription.ts'
+
+export interface EngineParts {
+  store: Deliveries
+  /** What a stored subscription says; undefined where this node cannot deliver it, having no such handler. */
+  specOf(row: SubscriptionRow): SubscriptionSpec | undefined
+  open(spec: SubscriptionSpec): Destination
+  traced: FlowParts['traced']
+  watcher: FlowWatcher
+  clock: Clock
+  chance: Chance
+}
+
+export interface Engine {
+  /** Takes up what changed: subscriptions, pauses, replays, deliveries to be tried again. */
+  reload(): Promise<void>
+  /** The destination of a subscription at work. */
+  destination(name: string): { spec: SubscriptionSpec; destination: Destination } | undefined
+  /** Nothing new is begun; what is under way may end within `graceMs`, and is given back then. */
+  close(graceMs: number): Promise<void>
+}
+
+/** Woken by nobody, it looks all the same, in case a wake-up was lost. */
+const pollMs = 15_000
+const clockToleranceMs = 1_000
+
+export async function startEngine(parts: EngineParts): Promise<Engine> {
+  const { store, clock, watcher } = parts
+  const flows = new Map<number, Flow>()
+  const specs = new Map<number, string>()
+  const settlements = new Settlements({
+    store,
+    now: () => clock.now(),
+    failed: error => watcher.failed('', error),
+  })
+  const flowParts: FlowParts = {
+    store,
+    clock,
+    chance: parts.chance,
+    traced: parts.traced,
+    watcher,
+    settle: settlement => settlements.add(settlement),
+    flush: () => settlements.flush(),
+  }
+  /** Subscriptions whose old flow ends, and whose new one is not there yet. */
+  const changing = new Map<number, Promise<void>>()
+  let closing = false
+  let reloading: Promise<void> | undefined
+  let reloadAgain = false
+
+  await store.begin(clock.now())
+  await reload()
+  const unlisten = store.onAppended(() => {
+    for (const flow of flows.values()) flow.appended()
+  })
+  let drift = clock.now() - performance.now()
+  const poll = setInterval(() => {
+    const now = clock.now() - performance.now()
+    if (now < drift - clockToleranceMs) for (const flow of flows.values()) flow.clockWasSetBack()
+    drift = now
+    for (const flow of flows.values()) flow.appended()
+  }, pollMs)
+  poll.unref()
+
+  return {
+    reload,
+    destination(name) {
+      const flow = [...flows.values()].find(({ spec }) => spec.name === name)
+      return flow && { spec: flow.spec, destination: flow.destination }
+    },
+    async close(graceMs) {
+      closing = true
+      unlisten()
+      clearInterval(poll)
+      await Promise.allSettled([reloading, ...changing.values()])
+      await Promise.all([...[...flows.values()].map(flow => flow.close(graceMs))])
+      await settlements.close()
+    },
+  }
+
+  /** One at a time; who comes meanwhile waits for another that begins after. */
+  async function reload(): Promise<void> {
+    if (reloading !== undefined) {
+      reloadAgain = true
+      return reloading
+    }
+    reloading = (async () => {
+      do {
+        reloadAgain = false
+        await takeUp()
+      } while (reloadAgain)
+    })().finally(() => {
+      reloading = undefined
+    })
+    return reloading
+  }
+
+  async function takeUp(): Promise<void> {
+    const rows = await store.subscriptions()
+    const replays = await store.runningReplays()
+    for (const row of rows) {
+      // It is looked at again when its change is done.
+      if (changing.has(row.number)) continue
+      const spec = row.removedAt === null ? parts.specOf(row) : undefined
+      const text = spec === undefined ? undefined : JSON.stringify(spec)
+      if (specs.get(row.number) !== text) {
+        if (text === undefined) specs.delete(row.number)
+        else specs.set(row.number, text)
+        change(row, spec)
+        continue
+      }
+      flows.get(row.number)?.setPaused(row.paused !== null)
+      flows.get(row.number)?.wake(replays)
+    }
+  }
+
+  /** Nobody waits for it: an attempt of one subscription must not hold up what is done to another. */
+  function change(row: SubscriptionRow, spec: SubscriptionSpec | undefined): void {
+    const changed = replace(row, spec)
+      .catch(error => watcher.failed(row.name, error))
+      .finally(() => {
+        changing.delete(row.number)
+        if (!closing) void reload().catch(error => watcher.failed(row.name, error))
+      })
+    changing.set(row.number, changed)
+  }
+
+  /** The old one's attempts end first: else a lane would be at work twice. */
+  async function replace(row: SubscriptionRow, spec: SubscriptionSpec | undefined): Promise<void> {
+    const old = flows.get(row.number)
+    flows.delete(row.number)
+    if (old !== undefined) {
+      await old.close(old.spec.timeoutMs)
+      settlements.flush()
+    }
+    if (spec === undefined || closing) return
+    // The cursor has moved on while the old one ended.
+    const now = (await store.subscriptions()).find(({ number }) => number === row.number)
+    if (now === undefined || closing) return
+    flows.set(row.number, new Flow(spec, now, parts.open(spec), matcher(spec), flowParts))
+  }
+}

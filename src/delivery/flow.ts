@@ -1,0 +1,362 @@
+// One subscription at work: it feeds from its cursor, leases what is due, has it attempted, and decides what becomes of
+// it. It takes no more than its gate has room for, so that a backlog stays in the log until it is reached.
+import type { Chance, Clock } from '../clock.ts'
+import type { AttemptAttributes } from '../observe/traces.ts'
+import {
+  type BreakerState,
+  type Deliveries,
+  deliveryId,
+  type Feed,
+  type Leased,
+  type Replay,
+  replayId,
+  type Settlement,
+  type SubscriptionRow,
+} from '../store/deliveries.ts'
+import { eventJson, wantsOriginal } from '../store/event-json.ts'
+import type { StoredEvent } from '../store/record.ts'
+import { Breaker } from './breaker.ts'
+import { type Destination, failed, type Outcome } from './destination.ts'
+import { type FeedParts, nextPage, nextReplayPage } from './feed.ts'
+import { Gate } from './gate.ts'
+import type { Matcher } from './match.ts'
+import { afterAttempt } from './retry.ts'
+import type { SubscriptionSpec } from './subscription.ts'
+
+/** What a flow is given of the engine. */
+export interface FlowParts {
+  store: Deliveries
+  clock: Clock
+  chance: Chance
+  /** Takes an attempt's end; it is written with those of other flows. */
+  settle(settlement: Settlement): void
+  /** Sends what was settled so far, before what is asked for next. */
+  flush(): void
+  /** Runs an attempt within its trace. */
+  traced(
+    event: StoredEvent,
+    attributes: AttemptAttributes,
+    run: (traceparent: string) => Promise<Outcome>,
+  ): Promise<Outcome>
+  watcher: FlowWatcher
+}
+
+/** Who hears of what happens. */
+export interface FlowWatcher {
+  attempted(subscription: string, outcome: Outcome, elapsedMs: number): void
+  died(subscription: string, event: StoredEvent, attempts: number, outcome: Outcome): void
+  breakerChanged(subscription: string, state: BreakerState, event: StoredEvent): void
+  gone(flow: { number: number; spec: SubscriptionSpec }, event: StoredEvent): void
+  /** Events that retention took before the feed came to them. */
+  missed(subscription: string, count: number): void
+  /** Events that its filter could not be evaluated on. */
+  unfiltered(subscription: string, count: number): void
+  failed(subscription: string, error: unknown): void
+}
+
+interface InHand {
+  leased: Leased
+  /** Whether it has been begun, or given back. */
+  begun: boolean
+}
+
+/** After a store that could not be asked: once again. */
+const againAfterMs = 1_000
+const random = (chance: Chance) => chance.bytes(4).readUInt32BE() / 2 ** 32
+
+export class Flow {
+  readonly spec: SubscriptionSpec
+  readonly number: number
+  readonly destination: Destination
+  readonly #parts: FlowParts
+  readonly #matcher: Matcher
+  #gate: Gate
+  readonly #breaker: Breaker
+  #cursor: number
+  #replays: Replay[] = []
+  #paused: boolean
+  #stopped = false
+  /** No more that is due is in the store; what comes next has to be fed. */
+  #drained = false
+  /** The log's end has been reached, until something is appended. */
+  #caughtUp = false
+  #turning = false
+  #again = false
+  #timer: NodeJS.Timeout | undefined
+  readonly #inHand = new Set<InHand>()
+  readonly #ending = new AbortController()
+  #idle: (() => void) | undefined
+  #dueAt = 0
+
+  constructor(
+    spec: SubscriptionSpec,
+    row: SubscriptionRow,
+    destination: Destination,
+    matcher: Matcher,
+    parts: FlowParts,
+  ) {
+    this.spec = spec
+    this.number = row.number
+    this.destination = destination
+    this.#parts = parts
+    this.#matcher = matcher
+    this.#gate = new Gate(spec)
+    this.#breaker = new Breaker(spec.breaker, row.breaker, parts.clock.now())
+    this.#cursor = row.cursor
+    this.#paused = row.paused !== null
+  }
+
+  /** The log has grown. */
+  appended(): void {
+    this.#caughtUp = false
+    this.#schedule()
+  }
+
+  /** Something may be due that was not: a person retried it, or asked for a replay. */
+  wake(replays: readonly Replay[]): void {
+    this.#replays = replays.filter(({ subscription }) => subscription === this.number)
+    this.#drained = false
+    this.#schedule()
+  }
+
+  setPaused(paused: boolean): void {
+    if (this.#paused === paused) return
+    this.#paused = paused
+    if (paused) this.#giveBackUnbegun('it was paused')
+    else this.#schedule()
+  }
+
+  /** The rate goes by the wall clock: one that was set back would hold everything for as long. */
+  clockWasSetBack(): void {
+    if (this.spec.rate === null) return
+    this.#gate = new Gate(this.spec)
+    for (const item of this.#inHand) if (!item.begun) this.#gate.add(() => this.#begin(item))
+    this.#schedule()
+  }
+
+  /**
+   * Takes nothing new, gives back what has not begun, and waits for what has: after `graceMs` it is told to end, and is
+   * not charged for that.
+   */
+  async close(graceMs: number): Promise<void> {
+    this.#stopped = true
+    clearTimeout(this.#timer)
+    this.#giveBackUnbegun('the gateway ended')
+    if (this.#inHand.size > 0) {
+      const cut = setTimeout(() => this.#ending.abort(), graceMs)
+      await new Promise<void>(resolve => {
+        this.#idle = resolve
+      })
+      clearTimeout(cut)
+    }
+    await this.destination.close()
+  }
+
+  /** A turn at the end of this one of the event loop: attempts that end together are looked at together. */
+  #schedule(): void {
+    this.#again = true
+    if (this.#turning || this.#stopped) return
+    this.#turning = true
+    setImmediate(() => void this.#turn())
+  }
+
+  /** One at a time; whoever comes meanwhile makes it go round once more. */
+  async #turn(): Promise<void> {
+    try {
+      while (this.#again && !this.#stopped) {
+        this.#again = false
+        await this.#work()
+      }
+    } catch (error) {
+      this.#parts.watcher.failed(this.spec.name, error)
+      this.#turnAt(this.#parts.clock.now() + againAfterMs)
+    } finally {
+      this.#turning = false
+    }
+    if (this.#again) this.#schedule()
+  }
+
+  async #work(): Promise<void> {
+    const { store, clock, flush } = this.#parts
+    if (this.#paused) return
+    const now = clock.now()
+    const allowance = this.#breaker.allowance(now)
+    if (allowance === 0) return this.#turnAt(this.#breaker.state.until ?? now)
+    const room = Math.min(this.#gate.room, allowance - this.#inHand.size)
+    if (room <= 0 || (room < this.#gate.roomWanted && room < allowance && this.#inHand.size > 0)) return
+    if (this.#drained && this.#caughtUp && this.#replays.length === 0) return
+    // What is due already comes before what the log has yet to bring. Settled, fed and leased in one transaction.
+    const feed = this.#drained && !this.#caughtUp ? await this.#nextFeed(now) : undefined
+    flush()
+    const [fed, { leased, nextDue }] = await Promise.all([
+      feed === undefined ? true : store.feed(feed),
+      store.lease(this.number, room, clock.now()),
+    ])
+    if (feed !== undefined && fed) this.#cursor = feed.to
+    if (leased.length > 0) await this.#start(leased)
+    if (!fed) throw new Error('its cursor stood elsewhere: it is fed by another')
+    this.#drained = leased.length < room
+    if (!this.#drained) return
+    if (!this.#caughtUp) this.#again = true
+    else if (this.#replays.length > 0) await this.#feedReplay(now)
+    if (nextDue !== null) this.#turnAt(nextDue)
+  }
+
+  async #nextFeed(now: number): Promise<Feed | undefined> {
+    const { watcher } = this.#parts
+    const page = await nextPage(this.#feedParts(), this.#cursor, now)
+    if (page.missed > 0) watcher.missed(this.spec.name, page.missed)
+    if (page.unfiltered > 0) watcher.unfiltered(this.spec.name, page.unfiltered)
+    this.#caughtUp = page.caughtUp
+    return page.feed
+  }
+
+  async #feedReplay(now: number): Promise<void> {
+    const { store } = this.#parts
+    const [replay, ...rest] = this.#replays
+    const feed = await nextReplayPage(this.#feedParts(), replay!, now)
+    const fed = feed !== undefined && (await store.feed(feed))
+    if (feed === undefined || feed.to >= replay!.last) await store.endReplay(replay!.number, 'done', now)
+    // One that was cancelled meanwhile is not fed.
+    this.#replays = fed && feed.to < replay!.last ? [{ ...replay!, cursor: feed.to }, ...rest] : rest
+    this.#drained = false
+    this.#again = true
+  }
+
+  #feedParts(): FeedParts {
+    return { store: this.#parts.store, spec: this.spec, matcher: this.#matcher, subscription: this.number }
+  }
+
+  async #start(leased: readonly Leased[]): Promise<void> {
+    const { store } = this.#parts
+    const items = leased.map((each): InHand => ({ leased: each, begun: false }))
+    for (const item of items) this.#inHand.add(item)
+    let events: Map<number, StoredEvent>
+    try {
+      const found = await store.events([...new Set(leased.map(({ sequence }) => sequence))])
+      events = new Map(found.map(event => [event.sequence, event]))
+    } catch (error) {
+      for (const item of items) this.#giveBack(item, 'its event could not be read')
+      throw error
+    }
+    if (this.#breaker.probing()) void this.#keepBreaker()
+    for (const item of items) {
+      const event = events.get(item.leased.sequence)
+      // Retention took it at this moment, and its delivery with it.
+      if (event === undefined) this.#ended(item)
+      else if (this.#stopped || this.#paused) this.#giveBack(item, 'it was not begun')
+      else this.#gate.add(() => this.#begin(item, event))
+    }
+  }
+
+  async #begin(item: InHand, event?: StoredEvent): Promise<void> {
+    if (item.begun) return
+    item.begun = true
+    const { leased } = item
+    const { clock, watcher } = this.#parts
+    const startedAt = clock.now()
+    const started = performance.now()
+    const found = event ?? (await this.#parts.store.events([leased.sequence]))[0]
+    if (found === undefined) {
+      this.#ended(item)
+      return
+    }
+    const outcome = await this.#attempt(leased, found, startedAt)
+    const elapsedMs = Math.round(performance.now() - started)
+    watcher.attempted(this.spec.name, outcome, elapsedMs)
+    this.#settle(leased, found, outcome, startedAt, elapsedMs)
+    this.#ended(item)
+    // Whoever waited behind it in its lane may go now.
+    if (this.spec.order === 'subject') this.#drained = false
+    this.#schedule()
+  }
+
+  async #attempt(leased: Leased, event: StoredEvent, now: number): Promise<Outcome> {
+    const { store, traced } = this.#parts
+    const { to, include, timeoutMs } = this.spec
+    const original = to.kind === 'http' && to.format === 'original'
+    const delivery = deliveryId(leased)
+    const replay = leased.replay === 0 ? null : replayId(leased.replay)
+    try {
+      const request = original || wantsOriginal(event, include) ? await store.requestOf(event) : undefined
+      const attributes = { subscription: this.spec.name, delivery, number: leased.attempt, replay, kind: to.kind }
+      return await traced(event, attributes, traceparent =>
+        this.destination.attempt({
+          event,
+          json: original ? '' : eventJson(event, request),
+          ...(original && request !== undefined ? { request } : {}),
+          delivery,
+          number: leased.attempt,
+          replay,
+          traceparent,
+          now,
+          timeoutMs,
+          signal: this.#ending.signal,
+        }),
+      )
+    } catch (error) {
+      return failed(`the attempt could not be made: ${(error as Error).message}`)
+    }
+  }
+
+  #settle(leased: Leased, event: StoredEvent, outcome: Outcome, startedAt: number, elapsedMs: number): void {
+    const { clock, chance, watcher, settle } = this.#parts
+    const now = clock.now()
+    const next = afterAttempt(this.spec, leased.spent, outcome, now, random(chance))
+    const { result, status, reason, answer } = outcome
+    settle({ ...leased, ...next, startedAt, elapsedMs, result, status, reason, answer })
+    if (next.state === 'succeeded' ? this.#breaker.succeeded() : result !== 'released' && this.#breaker.failed(now)) {
+      void this.#keepBreaker()
+      watcher.breakerChanged(this.spec.name, this.#breaker.state, event)
+      if (this.#breaker.state.state === 'open') this.#giveBackUnbegun('its destination keeps failing')
+    }
+    if (next.state === 'retrying' || next.state === 'pending') this.#turnAt(next.due)
+    if (next.state === 'dead') watcher.died(this.spec.name, event, leased.attempt, outcome)
+    if (result === 'gone' && !this.#paused) {
+      this.setPaused(true)
+      watcher.gone(this, event)
+    }
+  }
+
+  #giveBackUnbegun(reason: string): void {
+    for (const item of this.#inHand) if (!item.begun) this.#giveBack(item, reason)
+  }
+
+  #giveBack(item: InHand, reason: string): void {
+    item.begun = true
+    const { leased } = item
+    const now = this.#parts.clock.now()
+    const state = leased.spent > 0 ? 'retrying' : 'pending'
+    const outcome = { result: 'released', status: null, reason, answer: null } as const
+    this.#parts.settle({ ...leased, ...outcome, state, due: now, holds: false, startedAt: now, elapsedMs: 0 })
+    this.#ended(item)
+  }
+
+  #ended(item: InHand): void {
+    this.#inHand.delete(item)
+    if (this.#inHand.size === 0) this.#idle?.()
+  }
+
+  async #keepBreaker(): Promise<void> {
+    try {
+      await this.#parts.store.setBreaker(this.number, this.#breaker.state)
+    } catch (error) {
+      this.#parts.watcher.failed(this.spec.name, error)
+    }
+  }
+
+  /** The earliest of what was asked for. Timers take 24 days at most: one that ends early looks and is set again. */
+  #turnAt(time: number): void {
+    if (this.#stopped || (this.#timer !== undefined && this.#dueAt <= time)) return
+    clearTimeout(this.#timer)
+    this.#dueAt = time
+    this.#timer = setTimeout(
+      () => {
+        this.#timer = undefined
+        this.#drained = false
+        this.#schedule()
+      },
+      Math.min(Math.max(0, time - this.#parts.clock.now()), 3_600_000),
+    ).unref()
+  }
+}

@@ -1,0 +1,36 @@
+// How many attempts of one subscription are under way, and how fast they begin: p-queue's concurrency and rate.
+import PQueue from 'p-queue'
+import type { SubscriptionSpec } from './subscription.ts'
+
+export class Gate {
+  readonly #spec: Pick<SubscriptionSpec, 'concurrency' | 'rate'>
+  readonly #queue: PQueue
+
+  constructor(spec: Pick<SubscriptionSpec, 'concurrency' | 'rate'>) {
+    this.#spec = spec
+    const { concurrency, rate } = spec
+    this.#queue = new PQueue({
+      concurrency,
+      // Never more in any stretch of that length, not only in each of a row of them.
+      ...(rate === null ? {} : { intervalCap: rate.limit, interval: rate.intervalMs, strict: true }),
+    })
+  }
+
+  /** Attempts that it would take at this moment: some ahead of those under way, so that none waits for the next lease. */
+  get room(): number {
+    const { concurrency, rate } = this.#spec
+    const { size, pending } = this.#queue
+    // What waits for the rate has been leased and is shown as under way: no more of them than may begin soon.
+    if (rate !== null) return size > 0 ? 0 : Math.max(0, Math.min(concurrency - pending, rate.limit))
+    return Math.max(0, concurrency * 2 - size - pending)
+  }
+
+  /** So much that a lease is worth its while. */
+  get roomWanted(): number {
+    return this.#spec.rate === null ? Math.max(1, this.#spec.concurrency >> 1) : 1
+  }
+
+  add(run: () => Promise<void>): void {
+    void this.#queue.add(run)
+  }
+}

@@ -1,0 +1,63 @@
+// The ends of attempts, written together. One that cannot be written now is kept and written later: its lease is ours.
+import type { Deliveries, Settlement } from '../store/deliveries.ts'
+
+/** As many are written in one transaction: no append waits longer. */
+const atOnce = 250
+const againAfterMs = 500
+
+export interface SettlementsParts {
+  store: Pick<Deliveries, 'settle'>
+  now(): number
+  failed(error: unknown): void
+}
+
+export class Settlements {
+  readonly #parts: SettlementsParts
+  #waiting: Settlement[] = []
+  #scheduled = false
+  #closing = false
+  readonly #writing = new Set<Promise<void>>()
+
+  constructor(parts: SettlementsParts) {
+    this.#parts = parts
+  }
+
+  add(settlement: Settlement): void {
+    this.#waiting.push(settlement)
+    if (this.#scheduled) return
+    this.#scheduled = true
+    setImmediate(() => {
+      this.#scheduled = false
+      this.flush()
+    })
+  }
+
+  /** Hands over what there is, in front of whatever is asked of the store next. */
+  flush(): void {
+    while (this.#waiting.length > 0) {
+      const writing = this.#write(this.#waiting.splice(0, atOnce)).finally(() => this.#writing.delete(writing))
+      this.#writing.add(writing)
+    }
+  }
+
+  /** Resolves when all is written, or the store has refused it. */
+  async close(): Promise<void> {
+    this.#closing = true
+    this.flush()
+    while (this.#writing.size > 0) await Promise.all(this.#writing)
+  }
+
+  async #write(settlements: Settlement[]): Promise<void> {
+    try {
+      await this.#parts.store.settle(settlements, this.#parts.now())
+    } catch (error) {
+      this.#parts.failed(error)
+      // At the end they stay leased: the next start makes their leases void, and they are tried again.
+      if (this.#closing) return
+      setTimeout(() => {
+        this.#waiting.unshift(...settlements)
+        this.flush()
+      }, againAfterMs).unref()
+    }
+  }
+}
