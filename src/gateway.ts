@@ -8,14 +8,21 @@ import { ConfigError } from './config/config-error.ts'
 import { MintedSecrets, type NamedUse, resolveSecrets } from './config/resolve-secrets.ts'
 import { Secret } from './config/secret.ts'
 import { keyLengthMin, type Settings } from './config/settings.ts'
+import { specsOf, subscriptionUses } from './config/subscriptions.ts'
 import { validateConfig } from './config/validate.ts'
+import { keepInStep } from './delivery/in-step.ts'
+import { deliveryThread } from './delivery/thread.ts'
 import { clientAddress } from './ingest/address.ts'
+import { alerts } from './ingest/alerts.ts'
 import { InFlight } from './ingest/body.ts'
 import { receiver } from './ingest/receive.ts'
 import { Rejections } from './ingest/rejections.ts'
 import { sealedBox } from './ingest/sealed-box.ts'
 import { type Source, sourceOf } from './ingest/source.ts'
 import { type Log, openLog } from './observe/log.ts'
+import { Metrics } from './observe/metrics.ts'
+import { scraper } from './observe/scrape.ts'
+import { Announcer } from './own-events.ts'
 import { startRetention } from './retention.ts'
 import { type AppParts, adminApp, adminRoutes, entranceApp } from './server/app.ts'
 import { type Listening, listen } from './server/listen.ts'
@@ -29,6 +36,8 @@ export interface GatewayOptions {
   clock?: Clock
   chance?: Chance
   log?: Log
+  /** The file that `config` was loaded from: handlers are loaded from it again, where they run. */
+  configPath?: string
   /** How those who wait for news are treated, and by which timers. */
   readers?: Pick<ReadersParts, 'limits' | 'timers'>
 }
@@ -49,6 +58,8 @@ const tokenName = 'POSTERN_ADMIN_TOKEN'
 /** Bytes of refused requests' bodies that are held at once. */
 const refusedBytesMax = 32 * 1024 * 1024
 const healthForMs = 1_000
+/** How long attempts that are under way may take when the gateway ends. */
+const attemptsMayEndMs = 5_000
 
 /** Throws ConfigError where settings, configuration or secrets are wrong, AppError where the store cannot be opened. */
 export async function startGateway({
@@ -58,6 +69,7 @@ export async function startGateway({
   clock = systemClock,
   chance = systemChance,
   log = openLog({ level: settings.logLevel }),
+  configPath = settings.configPath ?? '',
   readers: readersOptions = {},
 }: GatewayOptions): Promise<Gateway> {
   validateConfig(config)
@@ -65,13 +77,14 @@ export async function startGateway({
   const sources = Object.entries(config.sources).map(([name, definition]) => sourceOf(name, definition))
   warnOfWeakChecks(sources, log)
   if (token.length < keyLengthMin) log.warn({}, `${tokenName} has fewer than ${keyLengthMin} characters`)
-  if (Object.keys(config.subscriptions ?? {}).length > 0) {
-    log.warn({}, 'this version keeps events and does not deliver them yet: the subscriptions have no effect')
-  }
+  const specs = specsOf(config)
   const byName = new Map(sources.map(source => [source.name, source]))
   for (const source of sources) if (source.identity !== source.name) byName.set(source.identity, source)
 
-  const store = await openSqliteStore(settings.databasePath)
+  const metrics = new Metrics(sources.map(({ name }) => name))
+  const store = await openSqliteStore(settings.databasePath, metrics)
+  const announcer = new Announcer({ append: store.append, clock, log })
+  const watch = { metrics, alerts: alerts({ announcer, clock }) }
   const limits = config.limits ?? {}
   const box = sealedBox(settings.encryptionKey ?? token, chance)
   const rejectionLimits = {
@@ -88,30 +101,50 @@ export async function startGateway({
     addressOf: clientAddress(config.trustProxy),
     clock,
     log,
+    ...watch,
   })
+  const delivery = deliveryThread(
+    store,
+    {
+      specs,
+      configPath,
+      sealingKey: settings.encryptionKey ?? token,
+      egressAllow: config.egress?.allow ?? [],
+      vendorApis: {},
+    },
+    log,
+  )
   const retention = startRetention({ store, sources, days: config.retentionDays ?? 90, clock, log })
   const readers = new Readers({ store, log, ...readersOptions })
   const address = {
     headersTimeoutMs: limits.headersTimeoutMs ?? 10_000,
     requestTimeoutMs: limits.requestTimeoutMs ?? 30_000,
   }
+  const health = remembered(() => store.health(), clock)
   const parts: AppParts = {
     store,
     readers,
-    secondLook: { store, box, sources: byName, log },
+    secondLook: { store, box, sources: byName, log, ...watch },
     token,
     publicUrl: config.publicUrl ?? `http://${settings.host}:${settings.port}`,
     receive,
-    health: remembered(() => store.health(), clock),
+    health,
+    scrape: scraper({ metrics, store, health, clock, deliveries: store.deliveries, deliveryText: delivery.metrics }),
   }
   const servers: Listening[] = []
   try {
+    if (settings.delivers) {
+      await keepInStep({ store, specs, revision: config.revision, clock, log })
+      const rows = await store.deliveries.subscriptions()
+      if (rows.some(({ removedAt }) => removedAt === null)) await delivery.start()
+    }
     const entrance = entranceApp(parts, { bare: settings.admin !== undefined })
     if (settings.admin === undefined) adminRoutes(entrance, parts)
     servers.push(await listen(entrance, { ...address, host: settings.host, port: settings.port }))
     if (settings.admin !== undefined) servers.push(await listen(adminApp(parts), { ...address, ...settings.admin }))
   } catch (error) {
     await Promise.all(servers.map(server => server.close()))
+    await delivery.close(0)
     await store.close()
     throw error
   }
@@ -128,8 +161,10 @@ export async function startGateway({
       // First of all: requests that wait would hold up the servers' end.
       readers.close()
       await Promise.all(servers.map(server => server.close()))
+      await delivery.close(attemptsMayEndMs)
       await retention.stop()
       await rejections.settled()
+      await announcer.close()
       await store.close()
       log.flush()
     },
@@ -143,6 +178,7 @@ function resolveAll(settings: Settings, config: Config, env: NodeJS.ProcessEnv, 
     ...Object.entries(config.sources).flatMap(([name, { check }]: [string, SourceDefinition]) =>
       'secrets' in check ? check.secrets.map(use => ({ ...use, setting: `sources.${name}.check` })) : [],
     ),
+    ...subscriptionUses(config),
     { secret: token, kind: 'text', setting: 'the inbox API' },
   ]
   const folder = dirname(settings.databasePath)

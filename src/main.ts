@@ -16,7 +16,7 @@ export async function main(): Promise<void> {
   try {
     const settings = readSettings(process.env)
     const { config, path } = await loadConfig(settings.configPath, process.cwd())
-    const gateway = await startGateway({ settings, config })
+    const gateway = await startGateway({ settings, config, configPath: path })
     if (settings.development) process.stdout.write(`\n${welcome(gateway, systemClock)}\n`)
     gateway.log.info(
       { url: gateway.url, admin: gateway.adminUrl, config: path, database: settings.databasePath },

@@ -13,6 +13,8 @@ export interface Settings {
   admin: { port: number; host: string } | undefined
   encryptionKey: string | undefined
   logLevel: string
+  /** Whether this process delivers what it receives. */
+  delivers: boolean
   /** Loopback, SQLite, not production: then what is missing is minted and printed. */
   development: boolean
 }
@@ -34,9 +36,9 @@ const environment = z.object({
   POSTERN_CONFIG: text.optional(),
   POSTERN_ADMIN_PORT: port.optional(),
   POSTERN_ADMIN_HOST: text.optional(),
-  // This version delivers nothing: a process that only does that would do nothing.
+  // On SQLite one process holds the file: one that only delivers would have nothing to deliver.
   POSTERN_ROLE: z
-    .enum(['all', 'ingest'], { error: "expected 'all' or 'ingest': this version does not deliver" })
+    .enum(['all', 'ingest'], { error: "expected 'all' or 'ingest': this version keeps all in one process" })
     .default('all'),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   NODE_ENV: z.string().optional(),
@@ -99,6 +101,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     admin,
     encryptionKey,
     logLevel: values.LOG_LEVEL,
+    delivers: values.POSTERN_ROLE !== 'ingest',
     development: loopback.test(values.HOST) && values.NODE_ENV !== 'production',
   }
 }

@@ -45,8 +45,8 @@ export interface FlowParts {
 export interface FlowWatcher {
   attempted(subscription: string, outcome: Outcome, elapsedMs: number): void
   died(subscription: string, event: StoredEvent, attempts: number, outcome: Outcome): void
-  breakerChanged(subscription: string, state: BreakerState, event: StoredEvent): void
-  gone(flow: { number: number; spec: SubscriptionSpec }, event: StoredEvent): void
+  breakerChanged(subscription: string, state: BreakerState, event: StoredEvent, outcome: Outcome): void
+  gone(flow: { number: number; spec: SubscriptionSpec }, event: StoredEvent, outcome: Outcome): void
   /** Events that retention took before the feed came to them. */
   missed(subscription: string, count: number): void
   /** Events that its filter could not be evaluated on. */
@@ -307,14 +307,14 @@ export class Flow {
     settle({ ...leased, ...next, startedAt, elapsedMs, result, status, reason, answer })
     if (next.state === 'succeeded' ? this.#breaker.succeeded() : result !== 'released' && this.#breaker.failed(now)) {
       void this.#keepBreaker()
-      watcher.breakerChanged(this.spec.name, this.#breaker.state, event)
+      watcher.breakerChanged(this.spec.name, this.#breaker.state, event, outcome)
       if (this.#breaker.state.state === 'open') this.#giveBackUnbegun('its destination keeps failing')
     }
     if (next.state === 'retrying' || next.state === 'pending') this.#turnAt(next.due)
     if (next.state === 'dead') watcher.died(this.spec.name, event, leased.attempt, outcome)
     if (result === 'gone' && !this.#paused) {
       this.setPaused(true)
-      watcher.gone(this, event)
+      watcher.gone(this, event, outcome)
     }
   }
 
