@@ -43,8 +43,8 @@ export interface HttpOptions {
   auth?: HttpAuth
   /** Default: no client certificate, and the certificate authorities that Node knows. */
   tls?: HttpTls
-  /** URL of an HTTP proxy. Default none. */
-  proxy?: string
+  /** URL of an HTTP proxy, with its credentials where it wants some. Default none. */
+  proxy?: string | Secret
   /** Statuses, 300 to 599, that end a delivery at once: it is dead, and not tried again. Default none. */
   deadOn?: readonly number[]
   /** Until there is a connection. Default 5,000 ms. */

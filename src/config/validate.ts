@@ -5,6 +5,7 @@ import type { Check } from '../checks/check.ts'
 import { parseNetwork } from '../checks/ip-allowlist.ts'
 import type { Config } from './config.ts'
 import { ConfigError } from './config-error.ts'
+import { subscriptionProblems } from './subscriptions.ts'
 
 const positive = z.number().int().positive()
 const timezone = z.string().refine(
@@ -22,6 +23,8 @@ const timezone = z.string().refine(
 const sourceName = z
   .string()
   .regex(/^[a-z][a-z0-9-]{0,62}$/, 'expected a name of lower-case letters, digits and hyphens, at most 63 long')
+  // Our own events come from there.
+  .refine(name => name !== 'postern', { error: 'postern is reserved, choose another name' })
 
 /** It becomes part of every event's envelope. */
 const plainText = z
@@ -68,6 +71,7 @@ const topLevel = z.strictObject({
     z.custom<SourceDefinition>(isSource, 'expected a source, such as banclo({ check: … })'),
   ),
   subscriptions: z.record(z.string(), z.unknown()).optional(),
+  revision: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER).optional(),
   retentionDays: z.number().positive().optional(),
   egress: z.strictObject({ allow: z.array(network).optional() }).optional(),
   limits: z
@@ -87,6 +91,10 @@ export function validateConfig(config: Config): void {
   const problems = parsed.success ? [] : described(parsed.error, [])
   const sources = Object.entries(config?.sources ?? {}).filter(([, source]) => isSource(source))
   problems.push(...sources.flatMap(([name, source]) => sourceProblems(name, source, sources)))
+  const { subscriptions } = config ?? {}
+  if (typeof subscriptions === 'object' && subscriptions !== null && !Array.isArray(subscriptions)) {
+    problems.push(...Object.entries(subscriptions).flatMap(entry => subscriptionProblems(...entry)))
+  }
   if (parsed.success && sources.length === 0) problems.push('sources: expected at least one source')
   if (problems.length > 0) throw new ConfigError(problems)
 }
