@@ -1,6 +1,7 @@
 // What an answer means, and what is said of one that did not come. The status decides, and nothing else: a consumer
 // that said 2xx has the event, even where its answer then breaks off or drips; sending it again would only double it.
 import { STATUS_CODES } from 'node:http'
+import { errors } from 'undici'
 import { failed, type Outcome, succeeded } from '../destination.ts'
 import { EgressRefused } from '../egress.ts'
 import { TokenUnavailable } from '../tokens.ts'
@@ -19,9 +20,8 @@ export function outcomeOf({ status, headers, answer }: Answered, deadOn: readonl
   const name = STATUS_CODES[status]
   const redirect = status >= 300 && status < 400 && headers.location !== undefined
   const reason = `answered ${status}${name === undefined ? '' : ` ${name}`}${redirect ? '; redirects are not followed' : ''}`
-  // What the operator listed goes first: there a 410 means the one event, and not the whole subscription.
-  if (deadOn.includes(status)) return failed(reason, { result: 'dead', status, answer })
   if (status === 410) return failed(reason, { result: 'gone', status, answer })
+  if (deadOn.includes(status)) return failed(reason, { result: 'dead', status, answer })
   return failed(reason, { status, answer, retryAfterMs: retryAfterMs(headers['retry-after'], now) })
 }
 
@@ -36,6 +36,7 @@ export function unanswered(error: Error, connectTimeoutMs: number): Outcome {
   if (error instanceof TimeUp || error instanceof EgressRefused || error instanceof TokenUnavailable) {
     return failed(error.message)
   }
+  if (error instanceof errors.HTTPParserError) return failed('what came is no HTTP answer')
   const { code = '', message } = error as NodeJS.ErrnoException
   switch (code) {
     case 'UND_ERR_CONNECT_TIMEOUT':
@@ -50,7 +51,6 @@ export function unanswered(error: Error, connectTimeoutMs: number): Outcome {
     case 'UND_ERR_CLOSED':
       return released()
   }
-  if (code.startsWith('HPE_')) return failed(`what came is no HTTP answer (${code})`)
   const told = message === '' || message.includes(code) ? message || code || error.name : `${code}: ${message}`
   return failed(told.length > reasonLengthMax ? `${told.slice(0, reasonLengthMax)}…` : told)
 }

@@ -42,9 +42,10 @@ function httpDate(text: string, now: number): number | undefined {
   return undefined
 }
 
-/** Two digits mean the past where they would else lie more than 50 years ahead. */
+/** Two digits mean the year of that ending that is nearest, and at most 50 years ahead. */
 function fullYear(twoDigits: number, now: number): number {
   const year = new Date(now).getUTCFullYear()
   const candidate = year - (year % 100) + twoDigits
-  return candidate > year + 50 ? candidate - 100 : candidate
+  if (candidate > year + 50) return candidate - 100
+  return candidate <= year - 50 ? candidate + 100 : candidate
 }

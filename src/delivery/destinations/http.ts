@@ -24,27 +24,6 @@ export interface HttpParts {
 }
 
 const userAgent = 'postern'
-/** What is ours to say, or the connection's: a header of these names is not taken from the configuration. */
-export const reservedHeaders: ReadonlySet<string> = new Set([
-  'connection',
-  'content-length',
-  'content-type',
-  'expect',
-  'host',
-  'keep-alive',
-  'postern-attempt',
-  'postern-delivery',
-  'postern-replay',
-  'proxy-authorization',
-  'te',
-  'traceparent',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-  'webhook-id',
-  'webhook-signature',
-  'webhook-timestamp',
-])
 
 /** Throws TypeError for a URL, a proxy or a secret that is none; `assertSigningSecret` tells before. */
 export function httpDestination(spec: HttpSpec, parts: HttpParts): Destination {
@@ -133,11 +112,8 @@ export function httpDestination(spec: HttpSpec, parts: HttpParts): Destination {
 function fixedHeaders({ headers, auth }: HttpSpec): string[] {
   const basic = (username: string, password: string) =>
     `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
-  const named = new Map(
-    Object.entries(headers)
-      .map(([name, value]) => [name.toLowerCase(), value] as const)
-      .filter(([name]) => !reservedHeaders.has(name)),
-  )
+  // That none of them is ours was checked when they were set.
+  const named = new Map(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]))
   if (!named.has('user-agent')) named.set('user-agent', userAgent)
   if (auth?.kind === 'basic') named.set('authorization', basic(auth.username, auth.password))
   else if (auth?.kind === 'bearer') named.set('authorization', `Bearer ${auth.token}`)
