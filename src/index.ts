@@ -23,4 +23,6 @@ export {
 export { type HttpAuth, type HttpDestination, type HttpOptions, type HttpTls, http } from './config/http.ts'
 export { type Secret, type SecretLike, secret } from './config/secret.ts'
 export type { BreakerOptions, RetryOptions, SubscriptionOptions } from './config/subscription-options.ts'
+export { type ChatOptions, slack } from './delivery/destinations/slack.ts'
+export { teams } from './delivery/destinations/teams.ts'
 export type { EventOf } from './event.ts'

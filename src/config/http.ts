@@ -51,7 +51,7 @@ export interface HttpOptions {
   connectTimeoutMs?: number
   /** Until the answer's headers are there. Default 10,000 ms. */
   headersTimeoutMs?: number
-  /** Between two pieces of the answer's body. Default 10,000 ms. */
+  /** From the answer's headers to its end, of which 16 KiB are read at most. Default 10,000 ms. */
   bodyTimeoutMs?: number
 }
 
