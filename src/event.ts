@@ -94,6 +94,10 @@ const workflow = base.extend({
   resolvedAt: z.string().optional(),
 })
 const claim = base.extend({ dueDate: z.string().optional() })
+/** What Postern tells about itself. `count`: how often it happened since the last event of the same cause. */
+const own = base.extend({ count: z.number().int() })
+/** What the last attempt met: the answer's HTTP status, and why it did not succeed. */
+const lastAttempt = { httpStatus: z.number().int().optional(), reason: z.string().optional() }
 
 /** Every catalogue type and the schema of its `data`, version 1. Within a version only optional fields are added. */
 export const catalogue = {
@@ -154,6 +158,19 @@ export const catalogue = {
   'claim.created': claim,
   'claim.updated': claim,
   'claim.resolved': claim,
+  'postern.delivery.died': own.extend({ ...lastAttempt, attempts: z.number().int(), eventType: z.string() }),
+  'postern.breaker.opened': own.extend({
+    ...lastAttempt,
+    failures: z.number().int(),
+    /** When the first probe is made. */
+    until: z.string().optional(),
+  }),
+  'postern.subscription.paused': own.extend({ ...lastAttempt, by: z.enum(['person', 'gone']) }),
+  'postern.rejections.spiked': own.extend({
+    cause: z.enum(['check_failed', 'body_too_large']),
+    httpStatus: z.number().int(),
+  }),
+  'postern.quarantine.grown': own.extend({ reason: z.string() }),
 } as const
 
 export type CatalogueType = keyof typeof catalogue
@@ -209,6 +226,13 @@ export interface Envelope<Type extends string = string, Data = EventData> {
 type DataOf<Type extends string> = Type extends CatalogueType
   ? z.infer<(typeof catalogue)[Type]> & { original?: unknown }
   : EventData
+/** The types of our own events: only a pattern that names them matches one. */
+export type OwnEventType = Extract<CatalogueType, `postern.${string}`>
+/** The catalogue types that a glob matches. */
+type Matched<Pattern extends string> = Exclude<
+  Extract<CatalogueType, TypeText<Pattern>>,
+  Pattern extends `postern.${string}` ? never : OwnEventType
+>
 /** A glob as a type: `custom.*` is `custom.${string}`. */
 type TypeText<Pattern extends string> = Pattern extends `${infer Head}*${infer Tail}`
   ? `${Head}${string}${TypeText<Tail>}`
@@ -220,10 +244,15 @@ type Each<Type extends string> = Type extends string ? Envelope<Type, DataOf<Typ
  * and a type that is in no catalogue has open data.
  */
 export type EventOf<Pattern extends string = '*'> = Pattern extends string
-  ? [Extract<CatalogueType, TypeText<Pattern>>] extends [never]
+  ? [Matched<Pattern>] extends [never]
     ? Envelope<TypeText<Pattern>>
-    : Each<Extract<CatalogueType, TypeText<Pattern>>>
+    : Each<Matched<Pattern>>
   : never
+
+/** Whether a type is one of our own events', of the catalogue or not. */
+export function isOwnEventType(type: string): boolean {
+  return type.startsWith('postern.')
+}
 
 export function isCatalogueType(type: string): type is CatalogueType {
   return Object.hasOwn(catalogue, type)

@@ -1,7 +1,7 @@
 // A source's own mapping: JMESPath expressions that say what a payload without a known envelope means.
 // Expressions are the operator's and fail at start; payloads are a stranger's and never make anything here throw.
 import { compile, isRegistered, TreeInterpreter } from '@jmespath-community/jmespath'
-import { catalogue, type EventData, isCatalogueType, openData } from './event.ts'
+import { catalogue, type EventData, isCatalogueType, isOwnEventType, openData } from './event.ts'
 import type { Plain } from './json/plain.ts'
 import { mappedData, plainResult, textOf } from './mapped-data.ts'
 import { lowerGuid, typeName } from './names.ts'
@@ -93,7 +93,7 @@ export function compileMapping(
     }
     const named = textOf(found.type)
     const type =
-      named === undefined ? context.fallbackType : isCatalogueType(named) ? named : typeName(context.prefix, named)
+      named === undefined ? context.fallbackType : mayEmit(named) ? named : typeName(context.prefix, named)
     if (type === undefined) return { notUnderstood: `${setting}.type found no type` }
     const data = mappedData(found.data ?? null, context.currency)
     const problem = data === undefined ? 'expected an object' : problemOf(type, data)
@@ -107,6 +107,11 @@ export function compileMapping(
       data,
     }
   }
+}
+
+/** A catalogue type, unless it is one of our own events: what a sender says must not pass for those. */
+function mayEmit(type: string): boolean {
+  return isCatalogueType(type) && !isOwnEventType(type)
 }
 
 function parse(setting: string, expression: string): ReturnType<typeof compile> {

@@ -10,9 +10,11 @@ type Filters = { [Name in keyof Omit<EventFilter, 'refs'>]?: EventFilter[Name] |
   ref?: readonly string[] | undefined
 }
 
+/** Whoever does not ask for our own events, by their type or as whose they are, does not get them: as with `type=*`. */
 export function filterOf({ ref, ...filters }: Filters): EventFilter {
   const given = Object.entries({ ...filters, refs: ref }).filter(([, value]) => value !== undefined)
-  return Object.fromEntries(given) as EventFilter
+  const asksForOwn = [filters.source, filters.vendor].some(names => names?.includes('postern'))
+  return { ...(asksForOwn ? {} : { type: ['*'] }), ...(Object.fromEntries(given) as EventFilter) }
 }
 
 export function eventMatcher(filter: EventFilter): (shared: SharedEvent) => boolean {

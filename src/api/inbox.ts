@@ -1,8 +1,6 @@
 // The inbox API: what arrived, what it means, and what did not get in. Every route wants the token.
 import { type Context, Hono } from 'hono'
 import { z } from 'zod'
-import { bearerCredentials } from '../checks/bearer.ts'
-import { equalsAnySecret } from '../checks/equal.ts'
 import { isoTime } from '../clock.ts'
 import { AppError } from '../errors.ts'
 import { decodeId } from '../ids.ts'
@@ -10,6 +8,7 @@ import { recheck, release, type SecondLookParts } from '../ingest/second-look.ts
 import { requestId } from '../ingest/understand.ts'
 import { eventId } from '../store/record.ts'
 import type { KeptRequest, Store } from '../store/store.ts'
+import { tokenWanted } from './access.ts'
 import { readBody } from './body.ts'
 import { cursors } from './cursor.ts'
 import { type Api, eventRoutes } from './events.ts'
@@ -36,16 +35,7 @@ export function inboxApi({ store, readers, secondLook, token, publicUrl }: Inbox
   const api: Api = new Hono()
   const cursor = cursors(token)
 
-  api.use(async (context, next) => {
-    const presented = bearerCredentials(context.req.header('authorization'))
-    if (presented === undefined || !equalsAnySecret(presented, [token])) {
-      const challenge = presented === undefined ? 'Bearer' : 'Bearer error="invalid_token"'
-      return problemResponse('unauthenticated', 'send `Authorization: Bearer <token>`', [], {
-        'www-authenticate': challenge,
-      })
-    }
-    return next()
-  })
+  api.use(tokenWanted(token))
   api.onError(error => {
     const expected = error instanceof AppError && error.code !== 'internal'
     if (!expected) secondLook.log.error({ err: error }, 'the inbox API failed for a reason of ours')

@@ -6,8 +6,11 @@ import { verifyEarly } from '../checks/combine.ts'
 import type { Clock } from '../clock.ts'
 import { AppError, type ErrorCode } from '../errors.ts'
 import type { Log } from '../observe/log.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import { type RequestSpan, requestSpan } from '../observe/traces.ts'
 import type { AppendOutcome, QuarantineEntry, Store } from '../store/store.ts'
 import type { ClientAddress } from './address.ts'
+import type { Alerts } from './alerts.ts'
 import { type Answer, accepted, pong, problem, quarantined } from './answer.ts'
 import { BodyReader, type InFlight, type ReadBody } from './body.ts'
 import { kept, seen } from './keep.ts'
@@ -27,6 +30,8 @@ export interface ReceiveParts {
   addressOf: ClientAddress
   clock: Clock
   log: Log
+  metrics: Pick<Metrics, 'request' | 'appended'>
+  alerts: Alerts
 }
 
 /** What the log is told of a request; never a secret, never a body. */
@@ -43,6 +48,14 @@ interface Trace {
 /** A request before its body is read. */
 type Bare = Omit<RequestParts, 'body'>
 
+/** A request on its way in. */
+interface Arrival {
+  route: Route
+  headers: [name: string, value: string][]
+  receivedAt: number
+  span: RequestSpan
+}
+
 type Refused = Extract<Verdict, { ok: false }>
 
 const refusalCode: Record<Refused['refusal'], ErrorCode> = {
@@ -55,11 +68,12 @@ const refusalCode: Record<Refused['refusal'], ErrorCode> = {
 
 /** Takes one request of Node's own and resolves with the answer. Never rejects. */
 export function receiver(parts: ReceiveParts): (incoming: IncomingMessage) => Promise<Answer> {
-  const { sources, clock, log } = parts
+  const { sources, clock, log, metrics, alerts } = parts
   return async incoming => {
     const started = performance.now()
     const trace: Trace = { verdict: 'unknown' }
     let answer: Answer
+    let span: RequestSpan | undefined
     const body = new BodyReader(parts.inFlight)
     try {
       const route = routeOf(incoming.url ?? '', sources)
@@ -67,8 +81,11 @@ export function receiver(parts: ReceiveParts): (incoming: IncomingMessage) => Pr
         trace.verdict = 'no such source'
         answer = problem('not_found')
       } else {
-        trace.source = route.source.name
-        answer = await receive(parts, incoming, route, body, clock.now(), trace)
+        const { name } = route.source
+        const headers = headersOf(incoming)
+        trace.source = name
+        span = requestSpan(name, incoming.method ?? 'GET', headers)
+        answer = await receive(parts, incoming, { route, headers, receivedAt: clock.now(), span }, body, trace)
       }
     } catch (error) {
       answer = failed(parts, error, trace)
@@ -76,7 +93,11 @@ export function receiver(parts: ReceiveParts): (incoming: IncomingMessage) => Pr
       body.release()
     }
     trace.status = answer.status
-    log.request(trace, performance.now() - started)
+    const elapsedMs = performance.now() - started
+    log.request(trace, elapsedMs)
+    metrics.request(trace.source, trace.verdict, elapsedMs)
+    if (trace.verdict === 'rejected' && trace.source !== undefined) alerts.rejected(trace.source, answer.status)
+    span?.end({ status: answer.status, verdict: trace.verdict, event: trace.event, request: trace.request })
     return answer
   }
 }
@@ -84,16 +105,15 @@ export function receiver(parts: ReceiveParts): (incoming: IncomingMessage) => Pr
 async function receive(
   parts: ReceiveParts,
   incoming: IncomingMessage,
-  route: Route,
+  { route, headers, receivedAt, span }: Arrival,
   body: BodyReader,
-  receivedAt: number,
   trace: Trace,
 ): Promise<Answer> {
   const { source } = route
   const method = incoming.method ?? 'GET'
   const address = parts.addressOf(incoming)
   const { rest, pathToken, query } = route
-  const bare: Bare = { method, rest, pathToken, query, headers: headersOf(incoming), receivedAt, address }
+  const bare: Bare = { method, rest, pathToken, query, headers, receivedAt, address }
 
   // A POST is looked at wherever it goes: a genuine one at a path that means nothing waits in quarantine.
   const methods = method === 'POST' ? [] : (source.adapter.methods?.(rest) ?? [])
@@ -114,36 +134,48 @@ async function receive(
   const early = await earlyVerdict(source, bare)
   if (early?.ok === false) return rejectEarly(parts, incoming, source, bare, early, trace)
   const read = await body.read(incoming, source.bodyBytesMax)
-  if (!read.ok) return unread(parts, source, bare, read, early?.ok === true, trace)
-
   const request = withBody(bare, read)
+  if (!read.ok) {
+    // Genuine by what needs no body: kept whole as it came, for people to see.
+    if (read.problem === 'corrupt' && (early?.ok === true || source.check === undefined))
+      return admit(parts, source, request, trace, span)
+    return unread(parts, source, request, read, trace)
+  }
   trace.bytes = read.bytes.length
   const verdict = early ?? (await source.check?.verify(request))
   if (verdict?.ok === false) return reject(parts, source, request, verdict, trace, false)
-  return admit(parts, source, request, trace)
+  return admit(parts, source, request, trace, span)
 }
 
-async function admit({ store, log }: ReceiveParts, source: Source, request: Inbound, trace: Trace): Promise<Answer> {
+async function admit(
+  { store, log, metrics, alerts }: ReceiveParts,
+  source: Source,
+  request: Inbound,
+  trace: Trace,
+  span: RequestSpan,
+): Promise<Answer> {
   const keptRequest = kept(source, request)
   const seenRequest = seen(request, keptRequest)
   const setAside = async (quarantine: QuarantineEntry): Promise<Answer> => {
-    await store.quarantine(quarantine, keptRequest)
+    const status = await span.appending(() => store.quarantine(quarantine, keptRequest))
     trace.verdict = 'quarantined'
     trace.request = requestId(quarantine.id)
     trace.reason = quarantine.reason
+    if (status === 'accepted') alerts.quarantined(source.name, trace.request, quarantine.reason)
     return quarantined(trace.request)
   }
-  const understood = understand(source, seenRequest)
+  const understood = understand(source, seenRequest, span.traceparent)
   if ('quarantine' in understood) return setAside(understood.quarantine)
   let outcomes: AppendOutcome[]
   try {
-    outcomes = await store.append(understood.events, keptRequest)
+    outcomes = await span.appending(() => store.append(understood.events, keptRequest))
   } catch (error) {
     // The store is well and cannot take these events: a mistake of ours, and no reason to lose the request.
     if (!(error instanceof AppError) || error.code !== 'internal') throw error
     log.error({ err: error, source: source.name }, 'events could not be stored; their request waits in quarantine')
     return setAside(inQuarantine(source, seenRequest, 'its events could not be stored: see the log'))
   }
+  metrics.appended(understood.events, outcomes)
   const [first] = outcomes
   trace.verdict = outcomes.every(outcome => outcome.status === 'duplicate') ? 'duplicate' : 'accepted'
   if (first !== undefined) trace.event = first.id
@@ -222,12 +254,10 @@ async function reject(
 async function unread(
   parts: ReceiveParts,
   source: Source,
-  bare: Bare,
+  request: Inbound,
   read: Extract<ReadBody, { ok: false }>,
-  genuine: boolean,
   trace: Trace,
 ): Promise<Answer> {
-  const request = withBody(bare, read)
   switch (read.problem) {
     case 'no_memory':
       trace.verdict = 'no memory for its body'
@@ -236,8 +266,6 @@ async function unread(
       trace.verdict = 'aborted'
       return problem('bad_request')
     case 'corrupt':
-      // Genuine by what needs no body: kept whole as it came, for people to see.
-      if (genuine || source.check === undefined) return admit(parts, source, request, trace)
       return reject(
         parts,
         source,
@@ -250,7 +278,7 @@ async function unread(
       const reason = `the body is larger than bodyBytesMax (${source.bodyBytesMax} bytes)`
       trace.verdict = 'rejected'
       trace.reason = reason
-      parts.log.error({ source: source.name, address: bare.address }, `rejected: ${reason}`)
+      parts.log.error({ source: source.name, address: request.address }, `rejected: ${reason}`)
       trace.request = await parts.rejections.record(source, request, { status: 413, reason, truncated: true })
       return problem('body_too_large', { connection: 'close' })
     }

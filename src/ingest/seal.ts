@@ -20,7 +20,12 @@ const typePattern = /^[a-z0-9_]+(\.[a-z0-9_]+)+$/
 const attributeLengthMax = 1024
 
 /** Throws for a draft that breaks the contract (a type that is no type, an empty dedupe key): an adapter's mistake. */
-export function seal(draft: Draft, source: SourceIdentity, request: InboundRequest): EventRecord {
+export function seal(
+  draft: Draft,
+  source: SourceIdentity,
+  request: InboundRequest,
+  traceparent: string | null = null,
+): EventRecord {
   if (!typePattern.test(draft.type)) throw new Error(`the adapter made a type that is none: ${draft.type}`)
   if (draft.dedupe.length === 0 || draft.dedupe.some(part => typeof part !== 'string' || part === '')) {
     throw new Error(`the adapter made a dedupe key with an empty part for ${draft.type}`)
@@ -46,7 +51,7 @@ export function seal(draft: Draft, source: SourceIdentity, request: InboundReque
     content: draft.content === undefined ? null : Buffer.from(draft.content.slice(0, 16), 'hex'),
     soft: draft.soft === undefined ? null : quickHash([source.identity, ...draft.soft].join('\n')),
     refs: refKeys(draft.data.refs, subject),
-    traceparent: null,
+    traceparent,
   }
 }
 

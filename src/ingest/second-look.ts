@@ -2,11 +2,14 @@
 // rejected after a setting of ours is put right.
 import { AppError } from '../errors.ts'
 import type { Log } from '../observe/log.ts'
+import type { Metrics } from '../observe/metrics.ts'
+import { traceparentOf } from '../observe/traces.ts'
 import type { Store } from '../store/store.ts'
+import type { Alerts } from './alerts.ts'
 import { fromKept, seen, unsealed } from './keep.ts'
 import type { SealedBox } from './sealed-box.ts'
 import type { Source } from './source.ts'
-import { understand } from './understand.ts'
+import { requestId, understand } from './understand.ts'
 
 export interface SecondLookParts {
   store: Store
@@ -14,6 +17,8 @@ export interface SecondLookParts {
   /** By name, old names included. */
   sources: ReadonlyMap<string, Source>
   log: Log
+  metrics: Pick<Metrics, 'appended'>
+  alerts: Pick<Alerts, 'quarantined'>
 }
 
 export interface ReleaseResult {
@@ -25,7 +30,7 @@ export interface ReleaseResult {
 
 /** Releases what is understood now, at the head of the log, with its original receipt time. */
 export async function release(
-  { store, sources, log }: SecondLookParts,
+  { store, sources, log, metrics }: SecondLookParts,
   filter: { source?: string; id?: Buffer } = {},
 ): Promise<ReleaseResult> {
   const result: ReleaseResult = { released: 0, waiting: 0 }
@@ -41,12 +46,15 @@ export async function release(
   )
   for await (const entry of all) {
     const source = sources.get(entry.source)
-    const understood = source && understand(source, fromKept(entry))
+    const understood = source && understand(source, fromKept(entry), traceparentOf(entry.headers))
     if (understood === undefined || 'quarantine' in understood) result.waiting++
     else {
       const released = await unlessUnstorable(store.release(entry.id, understood.events, entry), log)
       if (released === undefined) result.waiting++
-      else result.released += released.length
+      else {
+        result.released += released.length
+        metrics.appended(understood.events, released)
+      }
     }
   }
   return result
@@ -60,7 +68,8 @@ export interface RecheckResult {
 }
 
 /** Checks a source's rejections again, at the clock of their receipt, and admits what passes. */
-export async function recheck({ store, sources, box, log }: SecondLookParts, name: string): Promise<RecheckResult> {
+export async function recheck(parts: SecondLookParts, name: string): Promise<RecheckResult> {
+  const { store, sources, box, log, metrics, alerts } = parts
   const result: RecheckResult = { admitted: 0, quarantined: 0, refused: 0 }
   const source = sources.get(name)
   if (source === undefined) return result
@@ -77,7 +86,7 @@ export async function recheck({ store, sources, box, log }: SecondLookParts, nam
     }
     // What was scrubbed for strangers' sake is scrubbed still, but for the path, which by now is known to be no secret:
     // only the check saw the request as it came.
-    const understood = understand(source, seen(request, rejection))
+    const understood = understand(source, seen(request, rejection), traceparentOf(rejection.headers))
     const { id: _, status: __, reason: ___, truncated: ____, sealed: _____, source: ______, ...scrubbed } = rejection
     const keptRequest = { ...scrubbed, rest: request.rest, query: source.scrub.query(request.query) }
     const admitted = await unlessUnstorable(
@@ -85,8 +94,13 @@ export async function recheck({ store, sources, box, log }: SecondLookParts, nam
       log,
     )
     if (admitted === undefined) result.refused++
-    else if ('quarantine' in understood) result.quarantined++
-    else result.admitted++
+    else if ('quarantine' in understood) {
+      result.quarantined++
+      alerts.quarantined(name, requestId(understood.quarantine.id), understood.quarantine.reason)
+    } else {
+      result.admitted++
+      metrics.appended(understood.events, admitted)
+    }
   }
   log.info({ source: name, ...result }, 'rejections rechecked')
   return result

@@ -12,13 +12,14 @@ const draftsMax = 1_000
 
 export type Understood = { events: EventRecord[] } | { quarantine: QuarantineEntry }
 
-export function understand(source: Source, request: InboundRequest): Understood {
+/** `traceparent`: the trace that the request was part of. */
+export function understand(source: Source, request: InboundRequest, traceparent: string | null = null): Understood {
   let reason: string
   try {
     const normalised = source.adapter.normalise(request, source.options)
     if ('drafts' in normalised) {
       if (normalised.drafts.length > draftsMax) throw new Error(`more than ${draftsMax} events in one request`)
-      return { events: normalised.drafts.map(draft => seal(draft, source, request)) }
+      return { events: normalised.drafts.map(draft => seal(draft, source, request, traceparent)) }
     }
     reason = normalised.notUnderstood
   } catch (error) {

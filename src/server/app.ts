@@ -3,6 +3,7 @@ import type { HttpBindings } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { Hono } from 'hono'
 import { type InboxParts, inboxApi, root } from '../api/inbox.ts'
+import { type MetricsRouteParts, metricsRoute } from '../api/metrics.ts'
 import { problemResponse } from '../api/problem.ts'
 import { catalogueTypes, isCatalogueType, jsonSchema } from '../event.ts'
 import type { Answer } from '../ingest/answer.ts'
@@ -11,7 +12,7 @@ import type { StoreHealth } from '../store/store.ts'
 type Receive = (incoming: HttpBindings['incoming']) => Promise<Answer>
 type App = Hono<{ Bindings: HttpBindings }>
 
-export interface AppParts extends InboxParts {
+export interface AppParts extends InboxParts, MetricsRouteParts {
   receive: Receive
   health(): Promise<StoreHealth>
 }
@@ -46,7 +47,7 @@ function healthRoutes(app: App, health: AppParts['health'], bare: boolean): App 
   return app
 }
 
-/** The inbox API and the schemas, into `app`. */
+/** The inbox API, the metrics and the schemas, into `app`. */
 export function adminRoutes(app: App, parts: AppParts): App {
   app.use('/api/*', async (context, next) => {
     await next()
@@ -54,6 +55,7 @@ export function adminRoutes(app: App, parts: AppParts): App {
     context.res.headers.set('x-content-type-options', 'nosniff')
   })
   app.route(root, inboxApi(parts))
+  app.route('/', metricsRoute(parts))
   app.get('/schemas', () => Response.json({ items: catalogueTypes.map(type => `/schemas/${type}/1`) }))
   app.get('/schemas/:type/:version?', context => {
     const { type, version = '1' } = context.req.param()

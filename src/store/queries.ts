@@ -168,7 +168,7 @@ export class Queries extends Entries {
         return { rows, next: some.length < found.length ? some.at(-1)! + step : beyond }
       }
     }
-    if (kinds !== undefined && kinds.length <= kindsWalkedMax) {
+    if (kinds !== undefined && kinds.length <= kindsWalkedMax && !isOpen(filter)) {
       return async (at: number, bounds: Bounds, wanted: number) => {
         // Each kind's next ones by its own index; what is furthest along of all of them is the answer.
         const found = new Set<number>()
@@ -276,6 +276,12 @@ function narrowed(query: Rows, { subject, receivedAfter, receivedBefore }: Event
   if (receivedAfter !== undefined) rows = rows.where('events.received', '>=', receivedAfter)
   if (receivedBefore !== undefined) rows = rows.where('events.received', '<', receivedBefore)
   return rows
+}
+
+/** Whether what it leaves out are our own events at the most: nearly all of the log matches. */
+function isOpen({ source, vendor, type, vendorType }: EventFilter): boolean {
+  const names = [source, vendor, vendorType].some(globs => globs !== undefined)
+  return !names && (type === undefined || type.every(glob => glob === '*'))
 }
 
 /** Whether the event has every one of the refs, its subject counted among its own. */

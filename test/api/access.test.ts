@@ -147,7 +147,17 @@ describe('methods and paths', () => {
 
   test('other roots are not there', async () => {
     const headers = { authorization: `Bearer ${testToken}` }
-    for (const path of ['/', '/api', '/api/', '/api/v2/events', '/apis', '/favicon.ico', '/schema', '/metrics']) {
+    for (const path of [
+      '/',
+      '/api',
+      '/api/',
+      '/api/v2/events',
+      '/apis',
+      '/favicon.ico',
+      '/schema',
+      '/metrics/',
+      '/metrics/x',
+    ]) {
       expect([path, (await send(gateway.url, path, { headers })).status]).toEqual([path, 404])
     }
   })

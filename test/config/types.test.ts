@@ -2,7 +2,7 @@
 import { expectTypeOf, test } from 'vitest'
 import { arix, ballerine, banclo, embarc, generic, receeve, standardWebhooks } from '../../adapters/index.ts'
 import type { Check } from '../../src/checks/check.ts'
-import type { CatalogueType } from '../../src/event.ts'
+import type { CatalogueType, OwnEventType } from '../../src/event.ts'
 import {
   allOf,
   anyOf,
@@ -85,10 +85,19 @@ test('a type that is in no catalogue has open data, alone, in a glob and beside 
   type Both = EventOf<'loan.created' | 'custom.core.moved'>
   expectTypeOf<Both['type']>().toEqualTypeOf<'loan.created' | 'custom.core.moved'>()
   expectTypeOf<EventOf<'*.created'>['type']>().toEqualTypeOf<'loan.created' | 'client.created' | 'claim.created'>()
-  expectTypeOf<EventOf['type']>().toEqualTypeOf<CatalogueType>()
+  expectTypeOf<EventOf['type']>().toEqualTypeOf<Exclude<CatalogueType, OwnEventType>>()
   const told = (event: EventOf<'loan.*'>) =>
     event.type === 'loan.status_changed' ? event.data.status.current : event.data.status?.current
   expectTypeOf(told).returns.toEqualTypeOf<string | undefined>()
+})
+
+test('our own events are typed where a pattern names them, and in no other glob', () => {
+  expectTypeOf<EventOf<'postern.*'>['type']>().toEqualTypeOf<OwnEventType>()
+  expectTypeOf<EventOf<'postern.delivery.died'>['data']['count']>().toBeNumber()
+  expectTypeOf<EventOf<'*.opened'>['type']>().toEqualTypeOf<`${string}.opened`>()
+  expectTypeOf<EventOf<'*.created' | 'postern.*.died'>['type']>().toEqualTypeOf<
+    'loan.created' | 'client.created' | 'claim.created' | 'postern.delivery.died'
+  >()
 })
 
 test('nothing hides an unverified part, or a check of two vendors', () => {

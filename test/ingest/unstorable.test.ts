@@ -14,6 +14,8 @@ import type { KeptRequest, QuarantineEntry, Store } from '../../src/store/store.
 import { fixture } from '../contract/fixture.ts'
 
 test('invariant 2: a request whose events the store cannot take waits in quarantine, whole', async () => {
+  const appended: unknown[] = []
+  const alerted: string[] = []
   const waiting: [QuarantineEntry, KeptRequest][] = []
   const store: Pick<Store, 'append' | 'quarantine'> = {
     append: () => Promise.reject(new AppError('internal', 'SQLITE_TOOBIG string or blob too big')),
@@ -31,6 +33,8 @@ test('invariant 2: a request whose events the store cannot take waits in quarant
     addressOf: () => '127.0.0.1',
     clock: { now: () => 0 },
     log: openLog({ level: 'silent' }),
+    metrics: { request: () => {}, appended: events => appended.push(...events) },
+    alerts: { rejected: () => {}, quarantined: (_source, _request, reason) => alerted.push(reason) },
   })
   const server = createServer(async (incoming: IncomingMessage, response) => {
     const { status, headers, body } = await receive(incoming)
@@ -44,6 +48,8 @@ test('invariant 2: a request whose events the store cannot take waits in quarant
     expect(answer.status).toBe(200)
     expect(await answer.json()).toMatchObject({ status: 'quarantined' })
     expect(waiting.map(([, request]) => request.body.toString())).toEqual([body])
+    expect(appended).toEqual([])
+    expect(alerted).toEqual(['its events could not be stored: see the log'])
   } finally {
     server.close()
   }
