@@ -114,7 +114,8 @@ class EventStream implements Reader {
   }
 
   drop(why: string): void {
-    this.#readers.log.warn({ position: sequenceText(this.#position), why }, 'a stream was dropped')
+    const waitingBytes = this.#outgoing.writableLength
+    this.#readers.log.warn({ position: sequenceText(this.#position), waitingBytes, why }, 'a stream was dropped')
     this.#isOver = true
     this.#outgoing.destroy()
   }

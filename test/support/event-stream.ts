@@ -17,7 +17,9 @@ export class EventStreamParser {
   comments = 0
   /** Blocks that set an id and dispatched nothing. */
   idsAlone = 0
-  #rest = ''
+  /** Pieces of a line that has not ended. */
+  readonly #begun: string[] = []
+  #hasCr = false
   #isFirst = true
   #data = ''
   #type = ''
@@ -28,18 +30,20 @@ export class EventStreamParser {
   }
 
   push(text: string): void {
-    this.#rest += text
-    if (this.#isFirst && this.#rest.length > 0) {
-      this.#isFirst = false
-      this.#rest = this.#rest.replace(/^\ufeff/, '')
-    }
-    // A CR at the end may be half of a line's end.
-    for (;;) {
-      const found = /\r\n|\n|\r(?!$)/.exec(this.#rest)
-      if (found === null) return
-      const line = this.#rest.slice(0, found.index)
-      this.#rest = this.#rest.slice(found.index + found[0].length)
-      this.#line(line)
+    let at = this.#isFirst && text.startsWith('\ufeff') ? 1 : 0
+    if (text !== '') this.#isFirst = false
+    for (; at < text.length; ) {
+      // A line that CR has ended may have LF as the rest of its end.
+      if (this.#hasCr && text[at] === '\n') at++
+      this.#hasCr = false
+      const end = at + text.slice(at).search(/[\r\n]/)
+      if (end < at) {
+        this.#begun.push(text.slice(at))
+        return
+      }
+      this.#line(this.#begun.splice(0).join('') + text.slice(at, end))
+      this.#hasCr = text[end] === '\r'
+      at = end + 1
     }
   }
 
