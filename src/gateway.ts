@@ -10,6 +10,7 @@ import { Secret } from './config/secret.ts'
 import { keyLengthMin, type Settings } from './config/settings.ts'
 import { specsOf, subscriptionUses } from './config/subscriptions.ts'
 import { validateConfig } from './config/validate.ts'
+import { createEgress } from './delivery/egress.ts'
 import { keepInStep } from './delivery/in-step.ts'
 import { deliveryThread } from './delivery/thread.ts'
 import { clientAddress } from './ingest/address.ts'
@@ -127,6 +128,11 @@ export async function startGateway({
     secondLook: { store, box, sources: byName, log, ...watch },
     token,
     publicUrl: config.publicUrl ?? `http://${settings.host}:${settings.port}`,
+    control: delivery,
+    box,
+    egress: createEgress({ allowPrivate: false, allow: config.egress?.allow ?? [] }),
+    clock,
+    chance,
     receive,
     health,
     scrape: scraper({ metrics, store, health, clock, deliveries: store.deliveries, deliveryText: delivery.metrics }),

@@ -7,6 +7,9 @@ export interface Cursors {
   write(sequence: number, question: unknown): string
   /** Throws AppError `bad_cursor` for what this gateway did not write for this question. */
   read(cursor: string, question: unknown): number
+  /** The same for a place that is several numbers, parted by full stops. */
+  writePlace(place: string, question: unknown): string
+  readPlace(cursor: string, question: unknown): string
 }
 
 const markBytes = 12
@@ -14,21 +17,24 @@ const markBytes = 12
 export function cursors(secret: string): Cursors {
   const mark = (content: string) =>
     createHmac('sha256', secret).update(`cursor ${content}`).digest().subarray(0, markBytes)
-  const contentOf = (sequence: string, question: unknown) =>
-    `${sequence}.${hash('sha256', JSON.stringify(question), 'base64url').slice(0, 12)}`
-  const write = (sequence: number, question: unknown) => {
-    const content = contentOf(String(sequence), question)
+  const contentOf = (place: string, question: unknown) =>
+    `${place.replaceAll('.', '-')}.${hash('sha256', JSON.stringify(question), 'base64url').slice(0, 12)}`
+  const write = (place: string, question: unknown) => {
+    const content = contentOf(place, question)
     return `${content}.${mark(content).toString('base64url')}`
   }
+  const read = (cursor: string, question: unknown) => {
+    const place = /^(\d{1,16}(?:-\d{1,10}){0,3})\./.exec(cursor)?.[1]?.replaceAll('-', '.')
+    // Compared as it is written: a text that decodes to the same is another one.
+    if (place !== undefined && equalSecret(cursor, write(place, question))) return place
+    throw new AppError('bad_cursor', 'the cursor is not one of this list', {
+      errors: [{ parameter: 'cursor', detail: 'give back the `next` of the same list with the same filters' }],
+    })
+  }
   return {
-    write,
-    read(cursor, question) {
-      const sequence = Number(/^(\d{1,16})\./.exec(cursor)?.[1])
-      // Compared as it is written: a text that decodes to the same is another one.
-      if (Number.isSafeInteger(sequence) && equalSecret(cursor, write(sequence, question))) return sequence
-      throw new AppError('bad_cursor', 'the cursor is not one of this list', {
-        errors: [{ parameter: 'cursor', detail: 'give back the `next` of the same list with the same filters' }],
-      })
-    },
+    write: (sequence, question) => write(String(sequence), question),
+    read: (cursor, question) => Number(read(cursor, question)),
+    writePlace: write,
+    readPlace: read,
   }
 }

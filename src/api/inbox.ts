@@ -11,15 +11,20 @@ import type { KeptRequest, Store } from '../store/store.ts'
 import { tokenWanted } from './access.ts'
 import { readBody } from './body.ts'
 import { cursors } from './cursor.ts'
+import { deliveryRoutes } from './deliveries.ts'
+import type { DeliveryRoutesParts } from './delivery-parts.ts'
 import { type Api, eventRoutes } from './events.ts'
+import { laneRoutes } from './lanes.ts'
 import { methodsOf } from './methods.ts'
 import { limitDefault, noParameters, pageParameters, readParameters } from './parameters.ts'
 import { errorResponse, problemResponse } from './problem.ts'
 import type { Readers } from './readers.ts'
+import { replayRoutes } from './replays.ts'
 import { found, notFound, raw } from './resource.ts'
 import { describeSource } from './sources.ts'
+import { subscriptionRoutes } from './subscriptions.ts'
 
-export interface InboxParts {
+export interface InboxParts extends Omit<DeliveryRoutesParts, 'cursor'> {
   store: Store
   readers: Readers
   secondLook: SecondLookParts
@@ -31,7 +36,8 @@ export interface InboxParts {
 /** Where this app is mounted. */
 export const root = '/api/v1'
 
-export function inboxApi({ store, readers, secondLook, token, publicUrl }: InboxParts): Api {
+export function inboxApi(parts: InboxParts): Api {
+  const { store, readers, secondLook, token, publicUrl } = parts
   const api: Api = new Hono()
   const cursor = cursors(token)
 
@@ -43,6 +49,7 @@ export function inboxApi({ store, readers, secondLook, token, publicUrl }: Inbox
   })
 
   eventRoutes(api, { store, readers, cursor })
+  for (const routes of [subscriptionRoutes, deliveryRoutes, laneRoutes, replayRoutes]) routes(api, { ...parts, cursor })
 
   api.get('/quarantine', async context => {
     const { page, nextOf } = paging(context, 'quarantine')

@@ -1,6 +1,7 @@
 // Reading query parameters: unknown ones are refused, since a misspelt filter would answer with everything.
 import { z } from 'zod'
 import { AppError } from '../errors.ts'
+import { deliveryStates } from '../store/deliveries.ts'
 import { rfc3339 } from '../time.ts'
 
 export const limitMax = 500
@@ -81,6 +82,12 @@ export const pageParameters = z.strictObject({
     .max(1, 'expected it once')
     .transform(([name]) => name)
     .optional(),
+  limit: limit.optional(),
+  cursor: z.string().max(400).optional(),
+})
+export const deliveryListParameters = z.strictObject({
+  subscription: z.string().max(63).optional(),
+  state: z.enum(deliveryStates, { error: `expected one of ${deliveryStates.join(', ')}` }).optional(),
   limit: limit.optional(),
   cursor: z.string().max(400).optional(),
 })
