@@ -19,7 +19,21 @@ export interface Timers {
 }
 
 export const systemClock: Clock = { now: () => Date.now() }
-export const systemChance: Chance = { bytes: length => randomBytes(length) }
+/** Asking the system costs more than what is asked for: small ones are cut from a larger one, and never cut twice. */
+const pooledBytes = 4_096
+const pooledMax = 32
+let pool = Buffer.alloc(0)
+
+export const systemChance: Chance = {
+  bytes(length) {
+    if (length > pooledMax) return randomBytes(length)
+    if (pool.length < length) pool = randomBytes(pooledBytes)
+    const bytes = Buffer.from(pool.subarray(0, length))
+    pool.fill(0, 0, length)
+    pool = pool.subarray(length)
+    return bytes
+  },
+}
 /** Keeps no process alive. */
 export const systemTimers: Timers = {
   after(milliseconds, run) {

@@ -3,13 +3,16 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { systemChance, systemClock } from './clock.ts'
 import type { Destination, Outcome } from './delivery/destination.ts'
+import { handlerDestination } from './delivery/destinations/handler.ts'
 import { httpDestination } from './delivery/destinations/http.ts'
 import { createEgress } from './delivery/egress.ts'
+import { egressFetch } from './delivery/egress-fetch.ts'
 import { startEngine } from './delivery/engine.ts'
 import { openSpec } from './delivery/sealed-spec.ts'
 import type { SubscriptionSpec } from './delivery/subscription.ts'
 import { testEvent } from './delivery/test-event.ts'
 import type { FromThread, ThreadData, ToThread } from './delivery/thread.ts'
+import { vendorApi } from './delivery/vendor-api.ts'
 import { flowWatcher } from './delivery/watcher.ts'
 import { sealedBox } from './ingest/sealed-box.ts'
 import { DeliveryMetrics } from './observe/delivery-metrics.ts'
@@ -41,6 +44,7 @@ const egress = {
   config: createEgress({ allowPrivate: true, allow: [] }),
   api: createEgress({ allowPrivate: false, allow: data.egressAllow }),
 }
+const vendorFetch = vendorApi({ apis: data.vendorApis, fetch: egressFetch(egress.config), clock })
 
 const engine = await startEngine({
   store: store.deliveries,
@@ -70,9 +74,10 @@ port.on('message', (message: ToThread) => {
 say({ op: 'ready' })
 
 function open(spec: SubscriptionSpec): Destination {
-  const { to, origin, concurrency } = spec
+  const { name, to, origin, concurrency } = spec
   if (to.kind === 'http') return httpDestination(to, { egress: egress[origin], connections: concurrency, clock })
-  throw new Error('handlers are not there yet')
+  const { configPath } = data
+  return handlerDestination({ subscription: name, spec: to, configPath, concurrency, log, vendorFetch })
 }
 
 /** One made event, which is no event of the log. */

@@ -302,7 +302,7 @@ export class Flow {
   #settle(leased: Leased, event: StoredEvent, outcome: Outcome, startedAt: number, elapsedMs: number): void {
     const { clock, chance, watcher, settle } = this.#parts
     const now = clock.now()
-    const next = afterAttempt(this.spec, leased.spent, outcome, now, random(chance))
+    const next = afterAttempt(this.spec, leased.spent, outcome, now, () => random(chance))
     const { result, status, reason, answer } = outcome
     settle({ ...leased, ...next, startedAt, elapsedMs, result, status, reason, answer })
     if (next.state === 'succeeded' ? this.#breaker.succeeded() : result !== 'released' && this.#breaker.failed(now)) {

@@ -8,13 +8,13 @@ export type Next = Pick<Settlement, 'state' | 'spent' | 'due' | 'holds'>
 /** After a failure of our own: whoever takes it next should not meet it at once. */
 const ourPauseMs = 1_000
 
-/** `spent`: failures charged before this attempt. `random` in [0, 1). */
+/** `spent`: failures charged before this attempt. `random` gives a number in [0, 1). */
 export function afterAttempt(
   { retry, onDead }: Pick<SubscriptionSpec, 'retry' | 'onDead'>,
   spent: number,
   outcome: Outcome,
   now: number,
-  random: number,
+  random: () => number,
 ): Next {
   const holds = onDead === 'hold'
   if (outcome.result === 'succeeded') return { state: 'succeeded', spent, due: now, holds: false }
@@ -24,7 +24,7 @@ export function afterAttempt(
   const charged = spent + 1
   const delay = retry.scheduleMs[charged]
   if (outcome.result === 'dead' || delay === undefined) return { state: 'dead', spent: charged, due: now, holds }
-  const jittered = delay * (1 + retry.jitter * random)
+  const jittered = delay * (1 + retry.jitter * random())
   return {
     state: 'retrying',
     spent: charged,

@@ -73,6 +73,11 @@ export function carriesOriginal(type: string): boolean {
 
 /** The CloudEvent. `data.original` is not in it: see `eventJson`. */
 export function toEvent(stored: StoredEvent): Envelope {
+  return { ...envelopeOf(stored), data: JSON.parse(stored.data) as EventData }
+}
+
+/** All of it but its data, which stands last. */
+export function envelopeOf(stored: StoredEvent): Omit<Envelope, 'data'> {
   const receivedtime = isoTime(stored.received)
   const dataschema = schemaUrn(stored.type)
   return {
@@ -92,6 +97,5 @@ export function toEvent(stored: StoredEvent): Envelope {
     receivedtime,
     sequence: sequenceText(stored.sequence),
     ...(stored.sameas === null ? {} : { sameas: eventId(stored.sameas) }),
-    data: JSON.parse(stored.data) as EventData,
   }
 }

@@ -117,9 +117,13 @@ export interface Latencies {
 export async function openLoop(
   port: number,
   requests: readonly Buffer[],
-  { perSecond, connections = 64 }: { perSecond: number; connections?: number },
+  {
+    perSecond,
+    connections = 64,
+    answered,
+  }: { perSecond: number; connections?: number; answered?: (text: string) => void },
 ): Promise<Latencies> {
-  const pool = Array.from({ length: connections }, () => new Connection(port))
+  const pool = Array.from({ length: connections }, () => new Connection(port, answered))
   const idle = [...pool]
   const waiting: (() => void)[] = []
   const latencies: number[] = []
@@ -167,7 +171,7 @@ export class Connection {
   #answered: ((status: number) => void) | undefined
   #received = ''
 
-  constructor(port: number) {
+  constructor(port: number, answered?: (text: string) => void) {
     this.#socket = connect({ port, host: '127.0.0.1', noDelay: true })
     this.#socket.setEncoding('latin1')
     this.#socket.on('data', (text: string) => {
@@ -177,6 +181,7 @@ export class Connection {
       const length = Number(/content-length: (\d+)/i.exec(this.#received)?.[1] ?? 0)
       if (this.#received.length < end + 4 + length) return
       const status = Number(this.#received.slice(9, 12))
+      answered?.(this.#received)
       this.#received = ''
       this.#answered?.(status)
     })

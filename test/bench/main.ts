@@ -3,9 +3,12 @@
 import { closeSync, fdatasyncSync, mkdirSync, mkdtempSync, openSync, rmSync, statSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
+import { backlog } from './backlog.ts'
+import { delivering } from './delivering.ts'
 import { closedLoop, hasWrk, type Latencies, openLoop, percentiles, RequestFile } from './load.ts'
 import { prefill } from './prefill.ts'
 import { residentMiB, startPostern, startRival, token } from './processes.ts'
+import { list, median, ms, note, print, rate, report, spread } from './report.ts'
 import { body, rawRequest, writeRequests } from './requests.ts'
 
 const quick = process.argv.includes('--quick')
@@ -20,11 +23,12 @@ const connections = 64
 const base = join(import.meta.dirname, '..', '..', 'data')
 mkdirSync(base, { recursive: true })
 const folder = mkdtempSync(join(base, 'bench-'))
-const results: { what: string; measured: string; bar: string; holds: boolean | undefined }[] = []
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
 
 const only = process.argv.find(argument => argument.startsWith('--only='))?.slice('--only='.length)
-for (const part of [throughput, sizes, reading]) if (only === undefined || only === part.name) await part()
+const bench = { folder, quick, rounds, connections }
+const parts = { throughput, delivering: () => delivering(bench), backlog: () => backlog(bench), sizes, reading }
+for (const [name, part] of Object.entries(parts)) if (only === undefined || only === name) await part()
 print()
 
 /** Ceiling, naive and Postern in turn; then Postern's latencies, its memory, and what the store says happened. */
@@ -224,41 +228,4 @@ function flushTime(path: string): number {
   })
   closeSync(file)
   return percentiles(times).p50
-}
-
-function report(what: string, measured: string, bar = '', holds?: boolean): void {
-  results.push({ what, measured, bar, holds })
-}
-
-function print(): void {
-  const width = Math.max(...results.map(({ what }) => what.length))
-  console.log()
-  for (const { what, measured, bar, holds } of results) {
-    const verdict = holds === undefined ? '' : `${bar.padEnd(22)} ${holds ? 'holds' : 'MISSED'}`
-    console.log(`${what.padEnd(width)}  ${measured.padEnd(34)}  ${verdict}`)
-  }
-}
-
-function note(text: string): void {
-  console.log(text)
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
-}
-
-function spread(values: readonly number[]): string {
-  return `${rate(median(values))} (${Math.round(Math.min(...values))}–${Math.round(Math.max(...values))})`
-}
-
-function rate(value: number): string {
-  return `${Math.round(value)}/s`
-}
-
-function ms(value: number): string {
-  return `${value.toFixed(1)} ms`
-}
-
-function list(values: readonly number[]): string {
-  return values.map(value => value.toFixed(2)).join(', ')
 }

@@ -20,11 +20,36 @@ export async function startRival(kind: 'ceiling' | 'naive', databasePath: string
   return { port, pid: child.pid!, stop: () => end(child) }
 }
 
-/** Postern as shipped: logging on, to a file. */
-export async function startPostern(
-  folder: string,
-  configPath = join(import.meta.dirname, 'bench.config.ts'),
-): Promise<Running> {
+export interface BenchSubscriber {
+  url: string
+  count(): Promise<number>
+  /** When each event was received, in milliseconds since the epoch, since it was last told to forget. */
+  times(): Promise<[id: string, at: number][]>
+  forget(): Promise<void>
+  stop(): Promise<void>
+}
+
+export async function startSubscriber(silent = false): Promise<BenchSubscriber> {
+  const child = fork(join(import.meta.dirname, 'subscriber.ts'), silent ? ['silent'] : [])
+  const [{ port }] = (await once(child, 'message')) as [{ port: number }]
+  const ask = async <Answer>(question: string) => {
+    child.send(question)
+    return ((await once(child, 'message')) as [Answer])[0]
+  }
+  return {
+    url: `http://127.0.0.1:${port}/events`,
+    count: async () => (await ask<{ count: number }>('count')).count,
+    times: async () => (await ask<{ times: [string, number][] }>('times')).times,
+    async forget() {
+      await ask('forget')
+    },
+    stop: () => end(child),
+  }
+}
+
+/** Postern as shipped: logging on, to a file. With `env` for its configuration, the one that has subscriptions. */
+export async function startPostern(folder: string, env?: Readonly<Record<string, string>>): Promise<Running> {
+  const configPath = join(import.meta.dirname, env === undefined ? 'bench.config.ts' : 'fan-out.config.ts')
   const port = await freePort()
   const log = openSync(join(folder, 'postern.log'), 'a')
   const extra = process.env.BENCH_NODE_ARGS?.split(' ') ?? []
@@ -34,6 +59,7 @@ export async function startPostern(
     stdio: ['ignore', log, log],
     env: {
       ...process.env,
+      ...env,
       PORT: String(port),
       POSTERN_CONFIG: configPath,
       POSTERN_DATABASE: `sqlite:${join(folder, 'postern.db')}`,
