@@ -1,5 +1,7 @@
 // How an attempt gets there: one pool a destination, TLS with certificates of both sides, and proxies.
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { type AddressInfo, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import type { TLSSocket } from 'node:tls'
 import { afterEach, describe, expect, test } from 'vitest'
@@ -120,11 +122,15 @@ describe('TLS', () => {
   })
 
   test('a server that never shakes hands is given up after the time for connecting', async () => {
-    const subscriber = await started()
-    const url = subscriber.url.replace('http:', 'https:')
-    subscriber.behave(never)
-    const outcome = await to(url, { connectTimeoutMs: 150, tls: { ca } }).attempt(attemptOf())
-    expect(outcome).toMatchObject({ result: 'failed', status: null })
+    const silent = createServer().listen(0, '127.0.0.1')
+    await once(silent, 'listening')
+    const accepted = once(silent, 'connection')
+    const { port } = silent.address() as AddressInfo
+    const outcome = await to(`https://127.0.0.1:${port}/`, { connectTimeoutMs: 150 }).attempt(attemptOf())
+    expect(outcome).toMatchObject({ result: 'failed', status: null, reason: 'no connection within 150 ms' })
+    const [socket] = (await accepted) as [Socket]
+    socket.destroy()
+    silent.close()
   })
 
   test('a key that is none is a failed attempt, and its text is not told', async () => {
@@ -192,6 +198,19 @@ describe('a proxy', () => {
       expect(outcome).toMatchObject({ reason: '169.254.169.254, which is never called: link-local' })
     }
     expect(proxy.asked).toEqual([])
+  })
+
+  test('closing releases what goes through it', async () => {
+    const tunnelled = await started({ tls: server, behaviour: never })
+    const plain = await started({ behaviour: never })
+    const proxy = await proxied()
+    for (const subscriber of [tunnelled, plain]) {
+      const destination = to(subscriber.url, { proxy: proxy.url, tls: { ca } })
+      const outcome = destination.attempt(attemptOf())
+      await subscriber.atLeast(1)
+      await destination.close()
+      expect((await outcome).result).toBe('released')
+    }
   })
 
   test('is left to judge a name that only it knows', async () => {

@@ -42,7 +42,6 @@ export function httpDestination(spec: HttpSpec, parts: HttpParts): Destination {
   const sign = signer(spec.secrets)
   const tokenSource = spec.auth?.kind === 'oauth' ? tokens(spec.auth) : undefined
   const dispatcher = openConnections(spec, egress, connections)
-  const running = new Set<Exchange>()
   let closed = false
 
   const exchange = (attempt: Attempt, timeoutMs: number, authorization?: string): Promise<Outcome> => {
@@ -54,7 +53,6 @@ export function httpDestination(spec: HttpSpec, parts: HttpParts): Destination {
     return new Promise(resolve => {
       const { headersTimeoutMs, bodyTimeoutMs } = spec
       const end = (ended: Ended) => {
-        running.delete(one)
         attempt.signal.removeEventListener('abort', abort)
         if (ended === 'released') resolve(released())
         else if (!ended.answered) resolve(unanswered(ended.error, spec.connectTimeoutMs))
@@ -62,7 +60,6 @@ export function httpDestination(spec: HttpSpec, parts: HttpParts): Destination {
       }
       const one = new Exchange({ headersTimeoutMs, bodyTimeoutMs, timeoutMs }, end)
       const abort = () => one.release()
-      running.add(one)
       attempt.signal.addEventListener('abort', abort)
       try {
         dispatcher.dispatch({ origin, path, method: 'POST', headers, body: bytes }, one)
@@ -102,7 +99,7 @@ export function httpDestination(spec: HttpSpec, parts: HttpParts): Destination {
     async close() {
       if (closed) return
       closed = true
-      for (const each of [...running]) each.release()
+      // What is running ends with undici's own error, which is an outcome of `released`.
       await dispatcher.destroy()
     },
   }
