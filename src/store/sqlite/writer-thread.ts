@@ -196,7 +196,14 @@ function execute({ command, pieces }: Entry): unknown {
 
 function sql({ sql, parameters }: Command & { op: 'sql' }): unknown {
   const statement = db.prepare(sql)
-  if (statement.reader) return { rows: statement.all(...parameters) }
-  statement.run(...parameters)
+  const bound = parameters.map(asBlob)
+  if (statement.reader) return { rows: statement.all(...bound) }
+  statement.run(...bound)
   return { rows: [] }
+}
+
+/** What JSON made of a Buffer, made one again: there is no other object among parameters. */
+function asBlob(parameter: unknown): unknown {
+  if (typeof parameter !== 'object' || parameter === null) return parameter
+  return Buffer.from((parameter as { data: number[] }).data)
 }
