@@ -113,7 +113,7 @@ export async function startGateway({
       egressAllow: config.egress?.allow ?? [],
       vendorApis: {},
     },
-    log,
+    { enabled: settings.delivers, log },
   )
   const retention = startRetention({ store, sources, days: config.retentionDays ?? 90, clock, log })
   const readers = new Readers({ store, log, ...readersOptions })

@@ -1,4 +1,5 @@
-// Retention by age: at start and then every hour, what is older than its source's days is deleted.
+// Retention by age: at start and then every hour, what is older than its source's days is deleted, and what nobody will
+// deliver any more is cancelled.
 import type { Clock } from './clock.ts'
 import type { Source } from './ingest/source.ts'
 import type { Log } from './observe/log.ts'
@@ -6,6 +7,8 @@ import type { Store } from './store/store.ts'
 
 const everyMs = 3_600_000
 const dayMs = 86_400_000
+/** A subscription that was taken out of the configuration by mistake may come back: until then its deliveries wait. */
+const removedKeepsMs = 7 * dayMs
 
 export interface RetentionParts {
   store: Store
@@ -42,6 +45,9 @@ async function run({ store, sources, days, clock, log }: RetentionParts, signal:
   try {
     const deleted = await store.expire(new Map(cutoffs), now - days * dayMs, now, signal)
     if (deleted > 0) log.info({ deleted }, 'events older than their retention were deleted')
+    const cancelled = await store.deliveries.cancelRemoved(now - removedKeepsMs, now)
+    if (cancelled > 0)
+      log.warn({ cancelled }, 'deliveries of subscriptions that were removed a week ago were cancelled')
   } catch (error) {
     if (!signal.aborted) log.error({ err: error }, 'retention failed; it is tried again in an hour')
   }

@@ -44,7 +44,12 @@ export interface DeliveryThread extends DeliveryControl {
 const restartAfterMs = 1_000
 const answerWithinMs = 60_000
 
-export function deliveryThread(store: Store, data: Omit<ThreadData, 'channel'>, log: Log): DeliveryThread {
+/** `enabled`: whether this process delivers at all. */
+export function deliveryThread(
+  store: Store,
+  data: Omit<ThreadData, 'channel'>,
+  { enabled, log }: { enabled: boolean; log: Log },
+): DeliveryThread {
   let worker: Worker | undefined
   let closing = false
   let starting: Promise<void> | undefined
@@ -105,6 +110,7 @@ export function deliveryThread(store: Store, data: Omit<ThreadData, 'channel'>, 
       return starting
     },
     changed() {
+      if (!enabled) return
       if (starting === undefined) void this.start().catch(() => {})
       else void starting.then(() => worker?.postMessage({ op: 'changed' } satisfies ToThread)).catch(() => {})
     },
