@@ -132,6 +132,33 @@ describe('neither misses nor doubles an event', () => {
   })
 })
 
+test('a heartbeat says no position before what leads to it was sent, and falls into no event', async () => {
+  const last = 24
+  let isOver = false
+  const beating = (async () => {
+    while (!isOver) {
+      timers.beat()
+      await new Promise(resolve => setImmediate(resolve))
+    }
+  })()
+  const live = await open('?include=original')
+  // Larger than what is written at once, and read for each stream by itself.
+  for (let from = 1; from <= last; from++) await post(from, 1, 'x'.repeat(from % 2 === 0 ? 200_000 : 10))
+  const past = await open('?include=original&after=0')
+  for (const reader of [live, past]) {
+    await reader.until('the last', () => reader.sequences.at(-1) === last)
+    expect(reader.sequences).toEqual(upTo(last))
+    for (const { data, lastEventId } of reader.parser.events) {
+      expect(JSON.parse(data)).toMatchObject({ sequence: lastEventId, data: { original: [{}] } })
+    }
+    expect(reader.parser.positions.length).toBeGreaterThan(last / 2)
+    for (const { id, dispatched } of reader.parser.positions) expect(Number(id)).toBe(dispatched)
+    reader.cut()
+  }
+  isOver = true
+  await beating
+})
+
 test('retention that overtakes a reader ends its stream, and it is told when it comes again', async () => {
   const pad = 'x'.repeat(100_000)
   const reader = await open('?after=0')

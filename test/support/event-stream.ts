@@ -15,8 +15,8 @@ export class EventStreamParser {
   lastEventId = ''
   retryMs: number | undefined
   comments = 0
-  /** Blocks that set an id and dispatched nothing. */
-  idsAlone = 0
+  /** What blocks without data said, each with how many events had been dispatched by then. */
+  readonly positions: { id: string; dispatched: number }[] = []
   /** Pieces of a line that has not ended. */
   readonly #begun: string[] = []
   #hasCr = false
@@ -66,7 +66,7 @@ export class EventStreamParser {
   }
 
   #dispatch(): void {
-    if (this.#data === '' && this.lastEventId !== this.#id) this.idsAlone++
+    if (this.#data === '') this.positions.push({ id: this.#id, dispatched: this.events.length })
     this.lastEventId = this.#id
     if (this.#data !== '') {
       this.events.push({
