@@ -35,7 +35,7 @@ export type FromWorker =
   | { kind: 'ready' }
   | { kind: 'unusable'; reason: string }
   | { kind: 'settled'; settled: Settled[] }
-  | { kind: 'logged'; lines: Line[] }
+  | { kind: 'logged'; line: Line }
   | { kind: 'pong' }
   /** Thrown outside of every promise that we wait for; `number` is whose code it was, where that is known. */
   | { kind: 'stray'; number: number | null; thrown: Thrown }
@@ -54,8 +54,8 @@ export interface BoardMemory {
   startedAt: SharedArrayBuffer
 }
 
-/** `given`: not looked at yet. */
-export const seatStates = { given: 0, started: 1, succeeded: 2, threw: 3 } as const
+/** `given`: not looked at yet. One that threw is told at once, and so needs no state. */
+export const seatStates = { given: 0, started: 1, succeeded: 2 } as const
 export type SeatState = (typeof seatStates)[keyof typeof seatStates]
 
 export class Board {

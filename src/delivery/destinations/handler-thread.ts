@@ -10,7 +10,7 @@ import { readValues } from '../../config/resolve-secrets.ts'
 import { readSecretsLate } from '../../config/secret.ts'
 import type { VendorAnswer } from '../vendor-api.ts'
 import { Context } from './handler-context.ts'
-import { Lines } from './handler-lines.ts'
+import { boundedLines } from './handler-lines.ts'
 import {
   Board,
   type CallRequest,
@@ -42,7 +42,10 @@ interface Running {
 const own = new AsyncLocalStorage<Running>()
 const runnings = new Map<number, Running>()
 const calls = new Map<number, PromiseWithResolvers<VendorAnswer>>()
-const lines = new Lines(performance.now())
+const writeLine = boundedLines(
+  line => send({ kind: 'logged', line }),
+  () => performance.now(),
+)
 let callNumber = 0
 let waiting: Run[] = []
 let next = 0
@@ -57,35 +60,33 @@ function send(message: FromWorker): void {
 
 function flush(): void {
   flushing = false
-  const logged = lines.take()
-  if (logged.length > 0) send({ kind: 'logged', lines: logged })
   if (settled.length === 0) return
   const told = settled
   settled = []
   send({ kind: 'settled', settled: told })
 }
 
-function flushSoon(): void {
-  if (flushing) return
-  flushing = true
-  setImmediate(flush)
-}
-
 function settle(running: Running, thrown: Thrown | null): void {
   if (running.over) return
   running.over = true
   runnings.delete(running.number)
-  board.set(running.seat, thrown === null ? seatStates.succeeded : seatStates.threw)
   settled.push([running.number, thrown, running.context.aborted])
-  flushSoon()
+  // A success can be read from the board, should this thread get stuck before it is told; an error cannot.
+  if (thrown !== null) {
+    flush()
+    return
+  }
+  board.set(running.seat, seatStates.succeeded)
+  if (flushing) return
+  flushing = true
+  setImmediate(flush)
 }
 
 function contextOf(number: number, attempt: number, isOver: () => boolean): Context {
   return new Context({
     attempt,
     write(level: Level, message: string, fields: string | null) {
-      lines.add([number, level, message, fields], performance.now())
-      flushSoon()
+      writeLine([number, level, message, fields])
     },
     call: (path, request, signal) =>
       isOver() ? Promise.reject(new Error('vendor.fetch: the delivery is over')) : call(number, path, request, signal),

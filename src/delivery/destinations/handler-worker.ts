@@ -5,7 +5,15 @@ import { type Attempt, failed, type Outcome, succeeded } from '../destination.ts
 import type { VendorFetch } from '../vendor-api.ts'
 import { VendorCalls } from './handler-calls.ts'
 import { WorkerMemory } from './handler-memory.ts'
-import { Board, type FromWorker, type Line, type Run, seatStates, type ToWorker } from './handler-messages.ts'
+import {
+  Board,
+  type FromWorker,
+  type Line,
+  type Run,
+  seatStates,
+  type Thrown,
+  type ToWorker,
+} from './handler-messages.ts'
 
 /** A delivery on its way through the pool. */
 export interface Task {
@@ -249,7 +257,7 @@ export class HandlerWorker {
         else this.#parts.freed()
         return
       case 'logged':
-        for (const line of message.lines) this.#parts.logged(line, this.#entries.get(line[0])?.task.attempt)
+        this.#parts.logged(message.line, this.#entries.get(message.line[0])?.task.attempt)
         return
       case 'pong':
         this.#pingedAt = undefined
@@ -273,7 +281,11 @@ export class HandlerWorker {
   }
 
   /** What throws outside of its promise may leave anything behind: others go on to their end, and no new ones come. */
-  #strayed(number: number | null, { reason, stack }: { reason: string; stack: string | null }): void {
+  #strayed(number: number | null, { reason, stack }: Thrown): void {
+    if (!this.#ready) {
+      this.terminate('unusable', reason)
+      return
+    }
     const entry = number === null ? undefined : this.#entries.get(number)
     if (entry === undefined || entry.told) this.#parts.strayed(reason)
     else this.#tell(entry, failed(reason, { answer: stack }))
@@ -302,7 +314,8 @@ export class HandlerWorker {
 
   #exited(code: number): void {
     this.#end ??= { kind: 'exit', reason: `its thread ended with ${code}` }
-    const { kind, reason, culprit, certain = false } = this.#end
+    const { reason, culprit, certain = false } = this.#end
+    const kind = this.#ready || this.#end.kind === 'retired' ? this.#end.kind : 'unusable'
     this.#calls.close()
     const running: Task[] = []
     const waiting: Task[] = []
@@ -311,8 +324,10 @@ export class HandlerWorker {
       if (entry.told || entry === culprit) continue
       if (entry.releaseAt !== undefined) this.#tell(entry, released())
       else if (state === seatStates.succeeded) this.#tell(entry, succeeded())
-      else if (state === seatStates.threw) this.#tell(entry, failed('threw an error, which was lost with its thread'))
-      else (state === seatStates.started ? running : waiting).push(entry.task)
+      else if (state === seatStates.given) waiting.push(entry.task)
+      // Those past their limits come first: one of them it is most likely.
+      else if (entry.overdueAt !== undefined) running.unshift(entry.task)
+      else running.push(entry.task)
     }
     this.#entries.clear()
     this.#parts.ended({
