@@ -2,6 +2,7 @@
 // an adapter says what a request means and nothing else.
 import type { ZodType } from 'zod'
 import type { Check } from './checks/check.ts'
+import type { HttpAuth } from './config/http.ts'
 import type { EventData } from './event.ts'
 import type { Json } from './json/parse.ts'
 
@@ -80,6 +81,18 @@ export interface SampleContext {
   uuid(): string
 }
 
+/** How handlers call the vendor back: `vendor.fetch('/loan-requests/K0Z1Q')`. */
+export interface ApiOptions {
+  /** What every call is below; for events of all instances but those that `instances` names. */
+  baseUrl?: string | undefined
+  /** OAuth 2.0 client credentials, a bearer token, or Basic. */
+  auth?: HttpAuth | undefined
+  /** Where each of the vendor's instances has its own, by the `data.instance` of their events. */
+  instances?: Readonly<Record<string, { baseUrl: string; auth?: HttpAuth | undefined }>> | undefined
+  /** For one call, all in all. Default 10,000 ms. */
+  timeoutMs?: number | undefined
+}
+
 /** Options of every source; an adapter adds its own. */
 export interface SourceOptions {
   environment?: string | undefined
@@ -97,6 +110,8 @@ export interface SourceOptions {
   redact?: readonly string[] | undefined
   search?: 'payload' | undefined
   retentionDays?: number | undefined
+  /** Default none: handlers cannot call the vendor back. */
+  api?: ApiOptions | undefined
 }
 
 /** What an adapter's `normalise` is given beside the request. */

@@ -1,6 +1,14 @@
 // What users import as `postern`.
 
-export type { Adapter, Draft, InboundRequest, Normalised, SourceDefinition, SourceOptions } from './adapter.ts'
+export type {
+  Adapter,
+  ApiOptions,
+  Draft,
+  InboundRequest,
+  Normalised,
+  SourceDefinition,
+  SourceOptions,
+} from './adapter.ts'
 export { apiKey } from './checks/api-key.ts'
 export { basic } from './checks/basic.ts'
 export { bearer } from './checks/bearer.ts'

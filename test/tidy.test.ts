@@ -39,6 +39,7 @@ const leaves = [
   'src/adapter.ts',
   'src/checks/',
   'src/compact.ts',
+  'src/config/http.ts',
   'src/config/secret.ts',
   'src/event.ts',
   'src/json/',

@@ -95,7 +95,7 @@ function isHandler(to: unknown): boolean {
   return typeof to === 'object' && to !== null && (to as { kind?: unknown }).kind === 'lazy'
 }
 
-function authSecrets(auth: HttpAuth | undefined): SecretLike[] {
+export function authSecrets(auth: HttpAuth | undefined): SecretLike[] {
   switch (auth?.kind) {
     case 'basic':
       return [auth.password]
@@ -147,7 +147,8 @@ export function withHttpDefaults(given: { [Name in keyof HttpTimeouts]?: number 
   }
 }
 
-function authSpecOf(auth: HttpAuth): AuthSpec {
+/** With its secrets, which must be resolved. */
+export function authSpecOf(auth: HttpAuth): AuthSpec {
   switch (auth.kind) {
     case 'basic':
       return { ...auth, password: text(auth.password) }

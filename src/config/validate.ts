@@ -6,6 +6,7 @@ import { parseNetwork } from '../checks/ip-allowlist.ts'
 import type { Config } from './config.ts'
 import { ConfigError } from './config-error.ts'
 import { subscriptionProblems } from './subscriptions.ts'
+import { vendorApiOptions } from './vendor-api.ts'
 
 const positive = z.number().int().positive()
 const timezone = z.string().refine(
@@ -47,7 +48,7 @@ const commonOptions = z.object({
     .optional(),
   search: z.literal('payload').optional(),
   retentionDays: z.number().positive().optional(),
-  api: z.unknown().optional(),
+  api: vendorApiOptions.optional(),
 })
 
 const network = z.string().refine(
