@@ -126,6 +126,12 @@ describe('compileMapping', () => {
     expect(map({ type: 'event' }, '{"event":"Loan.PaidOff"}')).toMatchObject({ type: 'custom.acme.loan.paid_off' })
   })
 
+  test('one of our own events’ types is no catalogue type to a sender: it gets the prefix', () => {
+    expect(map({ type: 'event' }, '{"event":"postern.quarantine.grown"}')).toMatchObject({
+      type: 'custom.acme.postern.quarantine.grown',
+    })
+  })
+
   test('without a type there is the fallback, or it is not understood', () => {
     expect(map({ type: 'event' }, '{}', { fallbackType: 'custom.acme.x' })).toMatchObject({ type: 'custom.acme.x' })
     expect(map({ type: 'event' }, '{}')).toEqual({ notUnderstood: 'acme.type found no type' })

@@ -208,7 +208,10 @@ async function rejectEarly(
   const rejected = body
     .read(incoming, source.bodyBytesMax)
     .then(read => {
-      if (!read.ok && read.problem === 'aborted') return problem('bad_request')
+      if (!read.ok && read.problem === 'aborted') {
+        trace.verdict = 'aborted'
+        return problem('bad_request')
+      }
       return reject(parts, source, withBody(bare, read), verdict, trace, !read.ok)
     })
     .finally(() => body.release())

@@ -53,6 +53,7 @@ export class Metrics implements StoreObserver {
   constructor(sources: readonly string[]) {
     for (const source of sources) {
       for (const verdict of verdictsAtFirst) this.#requests.inc({ source, verdict }, 0)
+      this.#ack.zero({ source })
     }
   }
 

@@ -103,6 +103,12 @@ describe('a configuration', () => {
       { sources: { banclo: banclo({ check, environment: 'pro\u0000d' }) } },
       /sources\.banclo\.environment: expected text without control characters/,
     ],
+    ['our own name', { sources: { postern: good } }, /sources\.postern: postern is reserved/],
+    [
+      'our own name as one from before',
+      { sources: { banclo: banclo({ check, formerly: 'postern' }) } },
+      /sources\.banclo\.formerly: postern is reserved/,
+    ],
     ['a bad limit', { sources: { banclo: banclo({ check, bodyBytesMax: 0 }) } }, /sources\.banclo\.bodyBytesMax: /],
     [
       'a bad redaction',
