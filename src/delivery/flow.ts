@@ -114,7 +114,11 @@ export class Flow {
 
   /** Something may be due that was not: a person retried it, or asked for a replay. */
   wake(replays: readonly Replay[]): void {
-    this.#replays = replays.filter(({ subscription }) => subscription === this.number)
+    // What was read for this may be older than what was fed since.
+    const fed = new Map(this.#replays.map(({ number, cursor }) => [number, cursor]))
+    this.#replays = replays
+      .filter(({ subscription }) => subscription === this.number)
+      .map(replay => ({ ...replay, cursor: Math.max(replay.cursor, fed.get(replay.number) ?? 0) }))
     this.#drained = false
     this.#schedule()
   }
@@ -169,6 +173,7 @@ export class Flow {
       }
     } catch (error) {
       this.#parts.watcher.failed(this.spec.name, error)
+      this.#caughtUp = false
       this.#turnAt(this.#parts.clock.now() + againAfterMs)
     } finally {
       this.#turning = false
@@ -188,6 +193,8 @@ export class Flow {
     // What is due already comes before what the log has yet to bring. Settled, fed and leased in one transaction.
     const feed = this.#drained && !this.#caughtUp ? await this.#nextFeed(now) : undefined
     flush()
+    // Before it is asked: who says meanwhile that something is due is not overruled by what was not due yet.
+    this.#drained = true
     const [fed, { leased, nextDue }] = await Promise.all([
       feed === undefined ? true : store.feed(feed),
       store.lease(this.number, room, clock.now()),
@@ -195,7 +202,7 @@ export class Flow {
     if (feed !== undefined && fed) this.#cursor = feed.to
     if (leased.length > 0) await this.#start(leased)
     if (!fed) throw new Error('its cursor stood elsewhere: it is fed by another')
-    this.#drained = leased.length < room
+    if (leased.length >= room) this.#drained = false
     if (!this.#drained) return
     if (!this.#caughtUp) this.#again = true
     else if (this.#replays.length > 0) await this.#feedReplay(now)
@@ -204,21 +211,27 @@ export class Flow {
 
   async #nextFeed(now: number): Promise<Feed | undefined> {
     const { watcher } = this.#parts
+    // Before it is read: what is appended meanwhile may not be in it.
+    this.#caughtUp = true
     const page = await nextPage(this.#feedParts(), this.#cursor, now)
     if (page.missed > 0) watcher.missed(this.spec.name, page.missed)
     if (page.unfiltered > 0) watcher.unfiltered(this.spec.name, page.unfiltered)
-    this.#caughtUp = page.caughtUp
+    if (!page.caughtUp) this.#caughtUp = false
     return page.feed
   }
 
   async #feedReplay(now: number): Promise<void> {
     const { store } = this.#parts
-    const [replay, ...rest] = this.#replays
+    const [replay] = this.#replays
     const feed = await nextReplayPage(this.#feedParts(), replay!, now)
     const fed = feed !== undefined && (await store.feed(feed))
     if (feed === undefined || feed.to >= replay!.last) await store.endReplay(replay!.number, 'done', now)
     // One that was cancelled meanwhile is not fed.
-    this.#replays = fed && feed.to < replay!.last ? [{ ...replay!, cursor: feed.to }, ...rest] : rest
+    const goesOn = fed && feed.to < replay!.last
+    // Others may have been asked for meanwhile.
+    this.#replays = this.#replays.flatMap(each =>
+      each.number !== replay!.number ? [each] : goesOn ? [{ ...each, cursor: feed.to }] : [],
+    )
     this.#drained = false
     this.#again = true
   }
