@@ -143,12 +143,9 @@ class EventStream implements Reader {
 
   async #step(): Promise<void> {
     const { tail } = this.#readers
-    if (tail.isBehind(this.#position)) return this.#catchUp()
-    const event = tail.next(this.#position)
-    if (event !== undefined) {
-      if (this.#matches(event)) await this.#send(event)
-      else this.#position = event.event.sequence
-    } else {
+    if (tail.isBehind(this.#position)) await this.#catchUp()
+    else if (tail.next(this.#position) !== undefined) await this.#send(position => tail.next(position), this.#matches)
+    else {
       this.#position = Math.max(this.#position, tail.position)
       await this.#bell.rung()
     }
@@ -160,24 +157,47 @@ class EventStream implements Reader {
     const page = await store.list({ filter: this.#query.filter, order: 'oldest', from, limit: pageSize })
     // After the read: what is there now was there then.
     await assertPosition(store, from)
-    for (const event of page.events) {
-      if (this.#isOver) return
-      await this.#send(this.#readers.share(event))
+    const events = page.events.map(event => this.#readers.share(event))
+    const next = (position: number) => {
+      // What has been sent is let go of.
+      while (events[0] !== undefined && events[0].event.sequence <= position) events.shift()
+      return events[0]
     }
+    while (!this.#isOver && next(this.#position) !== undefined) await this.#send(next, () => true)
     if (!this.#isOver) this.#position = page.position
   }
 
+  /** Sends what comes next: as many as are small in one piece, or one that is large. */
+  async #send(
+    next: (position: number) => SharedEvent | undefined,
+    matches: (event: SharedEvent) => boolean,
+  ): Promise<void> {
+    const blocks: Buffer[] = []
+    let bytes = 0
+    let position = this.#position
+    for (let event = next(position); event !== undefined && bytes < sliceBytes; event = next(position)) {
+      if (matches(event)) {
+        const block = await event.block(this.#query.include)
+        if (blocks.length > 0 && block.length >= sliceBytes) break
+        blocks.push(block)
+        bytes += block.length
+      }
+      position = event.event.sequence
+    }
+    const [only] = blocks
+    await this.#write(only !== undefined && blocks.length === 1 ? only : Buffer.concat(blocks), position)
+  }
+
   /** The position moves with the last byte, so that no heartbeat says it too early or too late. */
-  async #send(event: SharedEvent): Promise<void> {
-    const block = await event.block(this.#query.include)
-    this.#readers.hold(this, block)
-    for (let at = 0; at < block.length; at += sliceBytes) {
+  async #write(bytes: Buffer, position: number): Promise<void> {
+    this.#readers.hold(this, bytes)
+    for (let at = 0; at < bytes.length; at += sliceBytes) {
       while (this.#outgoing.writableNeedDrain && !this.#isOver) await this.#bell.rung()
       if (this.#isOver) return
-      this.#isWithinBlock = at + sliceBytes < block.length
-      this.#outgoing.write(block.subarray(at, at + sliceBytes))
+      this.#isWithinBlock = at + sliceBytes < bytes.length
+      this.#outgoing.write(bytes.subarray(at, at + sliceBytes))
     }
-    this.#position = event.event.sequence
+    this.#position = position
     this.#readers.release(this)
   }
 }

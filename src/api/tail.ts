@@ -69,8 +69,9 @@ export class Tail {
     return position < this.#start
   }
 
-  /** The event behind `position`, for a reader that is not behind; undefined where it has them all. */
+  /** The event that comes behind `position`; undefined where the reader has them all, or has fallen out. */
   next(position: number): SharedEvent | undefined {
+    if (this.isBehind(position)) return undefined
     let low = 0
     let high = this.#events.length
     while (low < high) {
