@@ -177,11 +177,14 @@ function reasonOf(error: unknown, timeoutMs: number): string {
   if (code !== undefined) return code
   if (!(error instanceof Error)) return 'it cannot be asked'
   if (error.name === 'TimeoutError') return `no answer within ${timeoutMs} ms`
-  const { cause } = error as { cause?: unknown }
-  if (cause instanceof Response) return `it answered ${cause.status}`
+  if (error instanceof ResponseBodyError) return `it answered ${error.status}`
+  const { cause, code: own } = error as NodeJS.ErrnoException & { cause?: unknown }
+  if (own?.startsWith('OAUTH_')) {
+    return cause instanceof Response && cause.status !== 200
+      ? `it answered ${cause.status}`
+      : 'its answer is no token response'
+  }
   // Of the libraries' texts only those of the network are told: others may repeat the answer.
   if (cause instanceof Error) return (cause as NodeJS.ErrnoException).code ?? cause.name
-  const { code: own } = error as NodeJS.ErrnoException
-  if (own?.startsWith('OAUTH_')) return 'its answer is no token response'
   return own ?? error.message
 }
