@@ -6,7 +6,7 @@ const pathLengthMax = 8 * 1024
 
 /** The URL of `path` below `baseUrl`. Throws TypeError where it is no path, or would lead elsewhere. */
 export function vendorUrl(baseUrl: string, path: string): URL {
-  const refuse = (why: string) => new TypeError(`vendor.fetch: expected a path below the API's base URL, ${why}`)
+  const refuse = (why: string) => new TypeError(`expected a path below the API's base URL, ${why}`)
   if (path.length > pathLengthMax) throw refuse(`got one of ${path.length} characters`)
   if (/^[a-z][a-z0-9+.-]*:/i.test(path)) throw refuse('got a whole URL')
   if (/^[/\\]{2}/.test(path)) throw refuse('got one that begins with a host')
