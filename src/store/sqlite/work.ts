@@ -31,6 +31,7 @@ interface Row extends DeliveryKey {
   state: number
   attempt: number
   spent: number
+  due: number
   lane: string | null
 }
 
@@ -119,14 +120,15 @@ export class Work {
     return true
   }
 
-  /** Half of them at most are such that failed before, as long as there are others. */
+  /** Half of them at most are such that failed before, as long as there are others; of a single one whoever waits longer. */
   #lease(subscription: number, limit: number, now: number): LeaseAnswer {
     const due = (state: number, count: number) =>
       count <= 0
         ? []
         : (this.#statements.due[state === pending ? 'pending' : 'retrying'].all(subscription, now, count) as Row[])
     const again = due(retrying, limit)
-    const fresh = due(pending, limit - Math.min(again.length, limit >> 1))
+    let fresh = due(pending, limit - Math.min(again.length, limit >> 1))
+    if (limit === 1 && again[0] !== undefined && fresh[0] !== undefined && again[0].due <= fresh[0].due) fresh = []
     const rows = [...again.slice(0, limit - fresh.length), ...fresh]
     const leased = rows.map((row): Leased => {
       this.#statements.lease.run(now, row.sequence, subscription, row.replay)
@@ -141,10 +143,7 @@ export class Work {
 
   #settle(settlement: Settlement, now: number): boolean {
     const { sequence, subscription, replay, attempt, spent, due, holds } = settlement
-    const { startedAt, elapsedMs, result, status, reason, answer } = settlement
-    this.#statements.attempt.run(
-      sequence, subscription, replay, attempt, startedAt, elapsedMs, result, status, reason, answer,
-    ) // biome-ignore format: the columns in their order
+    this.#statements.attempt.run(settlement)
     const state = stateOf[settlement.state]
     const settledAt = state >= succeeded ? now : null
     const row = this.#statements.settle.get(
@@ -245,7 +244,7 @@ export class Work {
   }
 }
 
-const columns = 'sequence, subscription, replay, state, attempt, spent, lane'
+const columns = 'sequence, subscription, replay, state, attempt, spent, due, lane'
 const key = 'sequence = @sequence and subscription = @subscription and replay = @replay'
 
 function prepare(db: Database) {
@@ -288,10 +287,13 @@ function prepare(db: Database) {
       `update deliveries set state = 2, attempt = attempt + 1, due = ?
        where sequence = ? and subscription = ? and replay = ?`,
     ),
+    // Also of one that was settled meanwhile; but of one that retention took nothing is kept, since nothing would take it.
     attempt: statement(
       `insert into attempts
          (sequence, subscription, replay, number, startedat, elapsedms, result, status, reason, answer)
-       values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing`,
+       select @sequence, @subscription, @replay, @attempt, @startedAt, @elapsedMs, @result, @status, @reason, @answer
+       where exists (select 1 from deliveries where ${key} and attempt >= @attempt)
+       on conflict do nothing`,
     ),
     settle: statement(
       `update deliveries set state = ?, spent = ?, due = ?, settledat = ?
