@@ -183,7 +183,11 @@ export interface Deliveries {
 
   // Subscriptions.
   subscriptions(): Promise<SubscriptionRow[]>
-  /** Makes it, or brings its spec up to date; one that had been removed goes on where it stood. Returns its number. */
+  /**
+   * Makes it, or brings its spec up to date. One of the configuration that had been removed goes on where it stood; after
+   * seven days, or where it had been made through the API, it is a new one: what was left of before is cancelled.
+   * Returns its number.
+   */
   putSubscription(subscription: {
     name: string
     origin: 'config' | 'api'
@@ -206,7 +210,7 @@ export interface Deliveries {
   cancelRemoved(before: number, now: number): Promise<number>
 
   // What people do.
-  /** A dead, skipped, cancelled or expired one is pending again with a fresh budget; false where it is none of these. */
+  /** A dead, skipped or cancelled one is pending again with a fresh budget; false where it is none of these. */
   retry(delivery: DeliveryKey, now: number): Promise<boolean>
   /** The same for all dead ones of a subscription, in small steps; how many. */
   retryDead(subscription: number, now: number): Promise<number>

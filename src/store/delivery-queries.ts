@@ -191,7 +191,7 @@ export class DeliveryQueries {
       .executeTakeFirstOrThrow()
     const deadline = performance.now() + budgetMs
     const rows: DeliveryRow[] = []
-    for (let high = from?.sequence ?? newest ?? 0; high > 0; high -= windowSize) {
+    for (let high = Math.min(from?.sequence ?? Number.POSITIVE_INFINITY, newest ?? 0); high > 0; high -= windowSize) {
       let query = this.#db
         .selectFrom('deliveries')
         .selectAll()

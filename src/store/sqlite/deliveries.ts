@@ -1,6 +1,6 @@
 // The store's end for the delivery on SQLite: changes go to the writer's thread, reads to whatever reads beside it.
 import type { Kysely } from 'kysely'
-import type { BreakerState, Deliveries, DeliveryKey, LeaseAnswer } from '../deliveries.ts'
+import type { BreakerState, Deliveries, DeliveryKey, LeaseAnswer, SubscriptionRow } from '../deliveries.ts'
 import { laneOf } from '../deliveries.ts'
 import { DeliveryQueries } from '../delivery-queries.ts'
 import type { Queries } from '../queries.ts'
@@ -33,7 +33,28 @@ export function sqliteDeliveries({ writer, queries, reading, writing }: Delivery
     for (let count = stepSize; count >= stepSize; total += count) count = await step()
     return total
   }
-  const replayOf = async (number: number) => (await new DeliveryQueries(writing).replay(number))!
+  const written = new DeliveryQueries(writing)
+  const replayOf = async (number: number) => (await written.replay(number))!
+
+  async function endReplay(number: number, state: 'done' | 'cancelled', now: number): Promise<void> {
+    await writing
+      .updateTable('replays')
+      .set({ state, endedat: now })
+      .where('number', '=', number)
+      .where('state', '=', 'running')
+      .execute()
+    const replay = state === 'cancelled' ? await written.replay(number) : undefined
+    if (replay === undefined) return
+    await steps(() => run<number>({ op: 'cancel', subscription: replay.subscription, replay: number, now }))
+  }
+
+  /** What a subscription of the past left undone is nothing for a new one of its name, whose destination is another. */
+  async function forget(subscription: number, now: number): Promise<void> {
+    for (const replay of await read.runningReplays()) {
+      if (replay.subscription === subscription) await endReplay(replay.number, 'cancelled', now)
+    }
+    await steps(() => run<number>({ op: 'cancel', subscription, replay: null, now }))
+  }
 
   return {
     scan: (after, limit) => queries.scan(after, limit),
@@ -51,12 +72,14 @@ export function sqliteDeliveries({ writer, queries, reading, writing }: Delivery
 
     subscriptions: () => read.subscriptions(),
     async putSubscription({ name, origin, spec, sealed, cursor, now }) {
+      const before = (await read.subscriptions()).find(row => row.name === name)
+      if (before !== undefined && isForgotten(before, now)) await forget(before.number, now)
       const { number } = await writing
         .insertInto('subscriptions')
         .values({ name, origin, spec, sealed, cursor, createdat: now, breaker: JSON.stringify(closed) })
         .onConflict(conflict =>
           conflict.column('name').doUpdateSet(({ eb, ref, or, and }) => {
-            // Taken up again after its deliveries were cancelled, or by somebody else: a new one of the same name.
+            // As `isForgotten` says: a new one of the same name.
             const anew = or([
               eb('subscriptions.removedat', '<', now - forgottenAfterMs),
               and([eb('subscriptions.removedat', 'is not', null), eb('subscriptions.origin', '=', 'api')]),
@@ -139,21 +162,16 @@ export function sqliteDeliveries({ writer, queries, reading, writing }: Delivery
         .returning('number')
         .executeTakeFirst()
       if (row !== undefined) return { replay: await replayOf(row.number), repeated: false }
-      return { replay: (await new DeliveryQueries(writing).replayByKey(key!))!, repeated: true }
+      return { replay: (await written.replayByKey(key!))!, repeated: true }
     },
     replay: number => read.replay(number),
     runningReplays: () => read.runningReplays(),
-    async endReplay(number, state, now) {
-      await writing
-        .updateTable('replays')
-        .set({ state, endedat: now })
-        .where('number', '=', number)
-        .where('state', '=', 'running')
-        .execute()
-      if (state !== 'cancelled') return
-      const { subscription } = await replayOf(number)
-      await steps(() => run<number>({ op: 'cancel', subscription, replay: number, now }))
-    },
+    endReplay,
     replayCounts: number => read.replayCounts(number),
   }
+}
+
+/** Whether one that was removed is a new one when it is there again. */
+function isForgotten({ origin, removedAt }: SubscriptionRow, now: number): boolean {
+  return removedAt !== null && (origin === 'api' || removedAt < now - forgottenAfterMs)
 }
