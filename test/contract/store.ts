@@ -1,6 +1,7 @@
 // The suite that every store passes, whichever engine keeps it. A new engine's test is a call of it.
 import { describe } from 'vitest'
 import { testAppends } from './store/appends.ts'
+import { testDeliveries } from './store/deliveries.ts'
 import { testEntries } from './store/entries.ts'
 import type { OpenStore } from './store/inbox.ts'
 import { testLists } from './store/lists.ts'
@@ -19,5 +20,6 @@ export function testStore({ name, open }: StoreEngine): void {
     testLists(open)
     testRetention(open)
     testTexts(open)
+    testDeliveries(open)
   })
 }
