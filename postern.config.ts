@@ -14,4 +14,8 @@ export default defineConfig({
     arix: arix({ partner: 'TST', check: basic({ username: 'arix', password: secret('ARIX_PASSWORD') }) }),
     receeve: receeve({ check: receeve.signature({ publicKey: secret('RECEEVE_PUBLIC_KEY') }) }),
   },
+  subscriptions: {
+    // Where events go: a function, as here, or an endpoint, `http({ url: … })`. docs/subscriptions.md has every option.
+    print: { types: ['*'], to: (event, { log }) => log.info(`${event.type} ${event.subject ?? ''}`) },
+  },
 })

@@ -10,6 +10,7 @@ import { Secret } from './config/secret.ts'
 import { keyLengthMin, type Settings } from './config/settings.ts'
 import { specsOf, subscriptionUses } from './config/subscriptions.ts'
 import { validateConfig } from './config/validate.ts'
+import { apiSecrets, vendorApiSpecs } from './config/vendor-api.ts'
 import { createEgress } from './delivery/egress.ts'
 import { keepInStep } from './delivery/in-step.ts'
 import { deliveryThread } from './delivery/thread.ts'
@@ -111,7 +112,7 @@ export async function startGateway({
       configPath,
       sealingKey: settings.encryptionKey ?? token,
       egressAllow: config.egress?.allow ?? [],
-      vendorApis: {},
+      vendorApis: vendorApiSpecs(config),
     },
     { enabled: settings.delivers, log },
   )
@@ -183,6 +184,9 @@ function resolveAll(settings: Settings, config: Config, env: NodeJS.ProcessEnv, 
   const uses: NamedUse[] = [
     ...Object.entries(config.sources).flatMap(([name, { check }]: [string, SourceDefinition]) =>
       'secrets' in check ? check.secrets.map(use => ({ ...use, setting: `sources.${name}.check` })) : [],
+    ),
+    ...Object.entries(config.sources).flatMap(([name, definition]: [string, SourceDefinition]) =>
+      apiSecrets(definition).map(use => ({ ...use, setting: `sources.${name}.api` })),
     ),
     ...subscriptionUses(config),
     { secret: token, kind: 'text', setting: 'the inbox API' },
