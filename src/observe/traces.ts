@@ -3,16 +3,22 @@
 import {
   type Context,
   context,
+  ProxyTracerProvider,
   ROOT_CONTEXT,
   type SpanContext,
   SpanKind,
   SpanStatusCode,
+  type Tracer,
   trace,
 } from '@opentelemetry/api'
 import { type Chance, systemChance } from '../clock.ts'
 import type { StoredEvent } from '../store/record.ts'
 
-const tracer = trace.getTracer('postern')
+/** Of the SDK, if there is one by now; undefined else, and then nothing else of the API is called. */
+function sdkTracer(): Tracer | undefined {
+  const provider = trace.getTracerProvider()
+  return provider instanceof ProxyTracerProvider ? provider.getDelegateTracer('postern') : provider.getTracer('postern')
+}
 
 type Headers = readonly (readonly [name: string, value: string])[]
 
@@ -28,18 +34,20 @@ export interface RequestSpan {
 /** The span of a request of this source: within what is active, else within the trace that the sender names. */
 export function requestSpan(source: string, method: string, headers: Headers): RequestSpan {
   const remote = traceparentOf(headers)
+  const tracer = sdkTracer()
+  if (tracer === undefined) return remote === null ? untraced : { ...untraced, traceparent: remote }
   const active = context.active()
   const outer = trace.getSpanContext(active)
   const parent = outer === undefined && remote !== null ? trace.setSpanContext(active, remoteContext(remote)) : active
   const attributes = { 'postern.source': source, 'http.request.method': method }
   const span = tracer.startSpan(`receive ${source}`, { kind: SpanKind.SERVER, attributes }, parent)
   const own = span.spanContext()
-  // Without an SDK the span is what was handed to it, or nothing.
+  // Tracing can be suppressed.
   if (!trace.isSpanContextValid(own)) return untraced
   const here = trace.setSpan(parent, span)
   return {
     traceparent: textOf(own),
-    appending: append => traced('append', here, append),
+    appending: append => traced(tracer, 'append', here, append),
     end({ status, verdict, event, request }) {
       span.setAttribute('http.response.status_code', status)
       span.setAttribute('postern.verdict', verdict)
@@ -53,7 +61,7 @@ export function requestSpan(source: string, method: string, headers: Headers): R
 
 const untraced: RequestSpan = { traceparent: null, appending: append => append(), end: () => {} }
 
-async function traced<Value>(name: string, parent: Context, run: () => Promise<Value>): Promise<Value> {
+async function traced<Value>(tracer: Tracer, name: string, parent: Context, run: () => Promise<Value>): Promise<Value> {
   const span = tracer.startSpan(name, {}, parent)
   try {
     return await run()
@@ -87,6 +95,8 @@ export async function withAttemptSpan<Value extends { result: string; status: nu
   run: (traceparent: string) => Promise<Value>,
   chance: Chance = systemChance,
 ): Promise<Value> {
+  const tracer = sdkTracer()
+  if (tracer === undefined) return run(traceparentFor(event, chance.bytes(8)))
   const stored = remoteContext(event.traceparent ?? derived(event))
   const span = tracer.startSpan(
     `deliver ${subscription}`,
@@ -104,10 +114,7 @@ export async function withAttemptSpan<Value extends { result: string; status: nu
     replay === null ? trace.setSpanContext(ROOT_CONTEXT, stored) : ROOT_CONTEXT,
   )
   const own = span.spanContext()
-  // Without an SDK the span is what was handed to it: the stored one, or an invalid one.
-  if (!trace.isSpanContextValid(own) || own.spanId === stored.spanId) {
-    return run(traceparentFor(event, chance.bytes(8)))
-  }
+  if (!trace.isSpanContextValid(own)) return run(traceparentFor(event, chance.bytes(8)))
   try {
     const outcome = await context.with(trace.setSpan(context.active(), span), run, undefined, textOf(own)!)
     span.setAttribute('postern.result', outcome.result)
