@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join, relative, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { root as apiRoot, type InboxParts, inboxApi } from '../src/api/inbox.ts'
-import { eventListParameters, pageParameters } from '../src/api/parameters.ts'
+import { deliveryListParameters, eventListParameters, pageParameters } from '../src/api/parameters.ts'
 import { errorStatus } from '../src/errors.ts'
 import { type CatalogueType, catalogue } from '../src/event.ts'
 import { keys } from './contract/fixture.ts'
@@ -152,11 +152,11 @@ describe('docs/api.md', () => {
   const page = read('docs/api.md')
 
   test('names the routes that there are, and no other', () => {
-    const documented = [...page.matchAll(/`(GET|POST) (\/[\w/:]*)`((?:, `\/[\w/:]+`)*)/g)].flatMap(
+    const documented = [...page.matchAll(/`(GET|POST|PUT|DELETE) (\/[\w/:]*)`((?:, `\/[\w/:]+`)*)/g)].flatMap(
       ([, method, path, more]) =>
         [path!, ...[...more!.matchAll(/`([^`]+)`/g)].map(([, each]) => each!)].map(each => `${method} ${each}`),
     )
-    const routes = inboxApi({ token: 'none' } as InboxParts).routes.filter(({ method }) => method !== 'ALL')
+    const routes = inboxApi({ token: 'none', store: {} } as InboxParts).routes.filter(({ method }) => method !== 'ALL')
     expect(apiRoot).toBe('/api/v1')
     expect([...new Set(documented)].toSorted()).toEqual(
       routes.map(({ method, path }) => `${method} ${path}`).toSorted(),
@@ -180,6 +180,7 @@ describe('docs/api.md', () => {
       return cells.map(([, name]) => name!).toSorted()
     }
     expect(documented('Events')).toEqual(Object.keys(eventListParameters.shape).toSorted())
+    expect(documented('Deliveries')).toEqual(Object.keys(deliveryListParameters.shape).toSorted())
     expect(documented('What did not get in')).toEqual(Object.keys(pageParameters.shape).toSorted())
   })
 })
