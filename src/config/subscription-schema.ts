@@ -92,7 +92,9 @@ function isStart(given: unknown): given is Start {
   if (given === 'now' || given === 'beginning') return true
   if (typeof given !== 'object' || given === null || Object.keys(given).length !== 1) return false
   const { sequence, time } = given as { sequence?: unknown; time?: unknown }
-  if (typeof time === 'string') return /(z|[+-]\d\d:\d\d)$/i.test(time) && rfc3339(time) !== undefined
+  if (typeof time === 'string') {
+    return /(z|[+-]\d\d:\d\d)$/i.test(time) && rfc3339(time) !== undefined && !Number.isNaN(Date.parse(time))
+  }
   return Number.isSafeInteger(sequence) && (sequence as number) >= 0
 }
 

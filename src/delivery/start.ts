@@ -10,6 +10,11 @@ export async function firstCursor(store: Pick<Store, 'extent' | 'list'>, start: 
   if (start === 'beginning') return beginning
   if ('sequence' in start) return Math.min(head, Math.max(beginning, start.sequence - 1))
   const filter = { receivedAfter: Date.parse(start.time) }
-  const { events } = await store.list({ filter, order: 'oldest', limit: 1 })
-  return events[0] === undefined ? head : events[0].sequence - 1
+  // A list may look for so long only, and says where to go on.
+  for (let from = beginning; ; ) {
+    const { events, next } = await store.list({ filter, order: 'oldest', limit: 1, from })
+    if (events[0] !== undefined) return events[0].sequence - 1
+    if (next === null) return head
+    from = next
+  }
 }

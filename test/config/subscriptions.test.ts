@@ -98,6 +98,21 @@ describe('the defaults', () => {
   })
 })
 
+test('a misspelt option is no option', () => {
+  // @ts-expect-error
+  const of = () => http({ url, secrets: key })
+  // @ts-expect-error
+  const format = () => http({ url, format: 'slack' })
+  // @ts-expect-error
+  const auth = () => http({ url, auth: { kind: 'basic', token: 'x' } })
+  const whole: Subscription = {
+    to: http({ url }),
+    // @ts-expect-error
+    order: 'lane',
+  }
+  expect([of, format, auth, whole]).toHaveLength(4)
+})
+
 test('every option reaches the spec', () => {
   const options: Subscription = {
     types: ['loan.*', 'custom.nobody.knows', 'postern.*'],
@@ -191,6 +206,9 @@ describe('each option is checked, by its name', () => {
     [{ start: { time: '2026-01-31' } }, /start: expected 'now'/],
     [{ start: { time: '2026-02-30T10:00:00Z' } }, /start: expected 'now'/],
     [{ start: { time: '2026-01-31T10:00:00' } }, /start: expected 'now'/],
+    // No moment that a clock here ever shows.
+    [{ start: { time: '2016-12-31T23:59:60Z' } }, /start: expected 'now'/],
+    [{ start: { sequence: 1, time: '2026-01-31T10:00:00Z' } }, /start: expected 'now'/],
     [{ memoryMiB: 64 }, /memoryMiB: only a handler/],
     [{ to: () => {}, memoryMiB: 1 }, /memoryMiB: expected a whole number from 16/],
     [{ to: undefined }, /to: expected a function, lazy\(\(\) => import\(…\)\) or http\(\{ url \}\)/],
