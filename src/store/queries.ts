@@ -4,7 +4,7 @@
 //   by source, vendor, types       events_by_kind (kind, sequence), one walk a kind, merged
 //   by time, or nothing            events (sequence) within the bounds that `minutes` gives
 // A filter that no index carries is answered by walking the log in windows, each one short read transaction.
-import { type Kysely, type SelectQueryBuilder, sql } from 'kysely'
+import { CompiledQuery, type Kysely, type SelectQueryBuilder, sql } from 'kysely'
 import { matchesGlob, matchesType } from '../globs.ts'
 import type { Scanned } from './deliveries.ts'
 import { Entries } from './entries.ts'
@@ -46,6 +46,7 @@ export class Queries extends Entries {
   readonly #db: Kysely<Tables>
   readonly #findRefs: FindRefs
   #kinds = new Map<number, Kind>()
+  readonly #texts = new Map<string, string>()
 
   constructor(db: Kysely<Tables>, findRefs: FindRefs) {
     super(db)
@@ -102,28 +103,31 @@ export class Queries extends Entries {
   }
 
   async extent(): Promise<{ head: number; oldest: number; epoch: string }> {
-    const row = await this.#db
-      .selectFrom('log')
-      .select([
-        'head',
-        'epoch',
-        ({ selectFrom }) => selectFrom('events').select('sequence').orderBy('sequence').limit(1).as('oldest'),
-      ])
-      .executeTakeFirstOrThrow()
+    const { rows } = await this.#again('extent', [1], () =>
+      this.#db
+        .selectFrom('log')
+        .select([
+          'head',
+          'epoch',
+          ({ selectFrom }) => selectFrom('events').select('sequence').orderBy('sequence').limit(1).as('oldest'),
+        ]),
+    )
+    const row = rows[0]!
     return { head: row.head, epoch: row.epoch, oldest: row.oldest ?? 0 }
   }
 
   /** What the feed matches by, of the events behind `after`. */
   async scan(after: number, limit: number): Promise<{ events: Scanned[]; head: number; oldest: number }> {
     const { head, oldest } = await this.extent()
-    const rows = await this.#db
-      .selectFrom('events')
-      .select(['sequence', 'kind', 'subject', sql<number>`sameas is not null`.as('same')])
-      .where('sequence', '>', after)
-      .where('sequence', '<=', head)
-      .orderBy('sequence')
-      .limit(limit)
-      .execute()
+    const { rows } = await this.#again('scan', [after, head, limit], () =>
+      this.#db
+        .selectFrom('events')
+        .select(['sequence', 'kind', 'subject', sql<number>`sameas is not null`.as('same')])
+        .where('sequence', '>', after)
+        .where('sequence', '<=', head)
+        .orderBy('sequence')
+        .limit(limit),
+    )
     const events: Scanned[] = []
     for (const { sequence, kind, subject, same } of rows) {
       if (!this.#kinds.has(kind)) await this.#readKinds()
@@ -134,7 +138,9 @@ export class Queries extends Entries {
   }
 
   async bySequence(sequences: readonly number[]): Promise<StoredEvent[]> {
-    const rows = await this.#rows().where('events.sequence', 'in', listed(sequences)).execute()
+    const { rows } = await this.#again('bySequence', [JSON.stringify(sequences)], () =>
+      this.#rows().where('events.sequence', 'in', listed(sequences)),
+    )
     return Promise.all(rows.map(row => this.#stored(row)))
   }
 
@@ -200,6 +206,23 @@ export class Queries extends Entries {
       const next = rows.length === wanted ? rows.at(-1)!.sequence + step : newest ? low - 1 : high + 1
       return { rows, next }
     }
+  }
+
+  /**
+   * Runs what is asked for again and again as the text that it was built into at first: building takes several times
+   * longer than running. `parameters` are those that it has, in their order.
+   */
+  async #again<Row>(
+    name: string,
+    parameters: readonly unknown[],
+    build: () => { compile(): CompiledQuery<Row> },
+  ): Promise<{ rows: Row[] }> {
+    let text = this.#texts.get(name)
+    if (text === undefined) {
+      text = build().compile().sql
+      this.#texts.set(name, text)
+    }
+    return this.#db.executeQuery<Row>(CompiledQuery.raw(text, [...parameters]) as CompiledQuery<Row>)
   }
 
   #rows(): Rows {
