@@ -18,15 +18,18 @@ export interface Limits {
   requestTimeoutMs?: number
 }
 
+/** What a handler is given events of: those of `types`, and where there are none, all. */
+type Wanted<Types> = [Types] extends [string] ? (string extends Types ? '*' : Types) : '*'
+
 /** Which events go where, and how. */
-export interface Subscription<Types extends string = string> extends SubscriptionOptions {
+export interface Subscription<Types = string> extends SubscriptionOptions {
   /**
    * Globs of types: `loan.*`; `*` spans dots, and Postern's own events are matched only by one that begins with
    * `postern.`. Default all but those.
    */
-  types?: readonly Types[]
+  types?: readonly (Types & string)[]
   /** An endpoint, or a function, or `lazy(() => import(…))` of one; its event is typed by `types`. */
-  to: HttpDestination | Handler<Types> | LazyHandler<Handler<Types>>
+  to: HttpDestination | NoInfer<Handler<Wanted<Types>> | LazyHandler<Handler<Wanted<Types>>>>
 }
 
 export interface Config {
@@ -50,7 +53,7 @@ export interface Config {
 }
 
 /** Gives a configuration its types: each handler's event is of its own subscription's. */
-export function defineConfig<const Types extends Readonly<Record<string, string>>>(
+export function defineConfig<const Types>(
   config: Omit<Config, 'subscriptions'> & {
     subscriptions?: { readonly [Name in keyof Types]: Subscription<Types[Name]> }
   },

@@ -30,11 +30,14 @@ export interface HandlerContext {
   readonly vendor: Vendor
 }
 
+// By way of `infer`: types that are made so are compared by what they take, so that a handler of all loan events is one
+// of created loans.
 /**
  * What an event is given to: when it returns, or what it returns is fulfilled, the delivery has succeeded; when it
  * throws, the attempt has failed. It runs in a thread of its own.
  */
-export type Handler<Types extends string = '*'> = (event: EventOf<Types>, context: HandlerContext) => unknown
+export type Handler<Types extends string = '*'> =
+  EventOf<Types> extends infer Event ? (event: Event, context: HandlerContext) => unknown : never
 
 export interface LazyHandler<Function = Handler> {
   readonly kind: 'lazy'
