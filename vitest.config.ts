@@ -12,6 +12,7 @@ export default defineConfig({
       { find: /^postern$/, replacement: here('./src/index.ts') },
       { find: /^postern\/adapters$/, replacement: here('./adapters/index.ts') },
       { find: /^postern\/events$/, replacement: here('./src/event.ts') },
+      { find: /^postern\/testing$/, replacement: here('./src/testing.ts') },
     ],
   },
   test: {

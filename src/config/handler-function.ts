@@ -25,6 +25,6 @@ export async function loaded<Function>({ load }: LazyHandler<Function>): Promise
   return handler as Function
 }
 
-export function isLazy(to: unknown): to is LazyHandler {
+function isLazy(to: unknown): to is LazyHandler {
   return typeof to === 'object' && to !== null && (to as { kind?: unknown }).kind === 'lazy'
 }

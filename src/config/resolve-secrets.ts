@@ -105,9 +105,11 @@ export function resolveSecrets(
   return problems
 }
 
-/** All values of the secret `name`, newest first; none where it is not set. Throws where its file cannot be read. */
-export function readValues(name: string, env: NodeJS.ProcessEnv): string[] {
-  return [name, `${name}_PREVIOUS`].map(each => read(each, env) ?? '').filter(value => value !== '')
+/** All values of a secret that nobody resolved, newest first. Throws where it is not set, or its file cannot be read. */
+export function lateValues(name: string, env: NodeJS.ProcessEnv): string[] {
+  const values = [name, `${name}_PREVIOUS`].map(each => read(each, env) ?? '').filter(value => value !== '')
+  if (values.length === 0) throw new Error(`the secret ${name} is not set. Set ${name}, or ${name}_FILE`)
+  return values
 }
 
 /** The variable, or the content of the file that `<name>_FILE` names, without the line's end. */

@@ -6,7 +6,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import type { Handler } from '../../config/handler.ts'
 import { functionOf } from '../../config/handler-function.ts'
 import { loadConfig, nameOurselves } from '../../config/load.ts'
-import { readValues } from '../../config/resolve-secrets.ts'
+import { lateValues } from '../../config/resolve-secrets.ts'
 import { readSecretsLate } from '../../config/secret.ts'
 import type { VendorAnswer } from '../vendor-api.ts'
 import { Context } from './handler-context.ts'
@@ -198,11 +198,7 @@ process.on('exit', code => {
 })
 
 try {
-  readSecretsLate(name => {
-    const values = readValues(name, process.env)
-    if (values.length === 0) throw new Error(`the secret ${name} is not set. Set ${name}, or ${name}_FILE`)
-    return values
-  })
+  readSecretsLate(name => lateValues(name, process.env))
   const { config } = await loadConfig(configPath, dirname(configPath))
   // What the function imports later finds us as well.
   nameOurselves(configPath)
