@@ -1,15 +1,12 @@
 // What the delivery's thread counts, in a registry of its own: the main thread asks for its text at each scrape. Labels
 // are names of subscriptions and words of ours.
-import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { type Counter, type Histogram, Registry } from 'prom-client'
 import type { Result } from '../delivery/destination.ts'
 import type { BreakerState } from '../store/deliveries.ts'
-import { counter, gauge, histogram } from './series.ts'
+import { measureLoopDelay } from './loop-delay.ts'
+import { counter, histogram } from './series.ts'
 
 const attemptBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 30, 60]
-/** Milliseconds; finer would wake an idle thread more often. */
-const loopResolution = 20
-const loopQuantiles = [0.5, 0.99, 1]
 
 interface SubscriptionSeries {
   results: Map<string, Counter.Internal>
@@ -35,18 +32,12 @@ export class DeliveryMetrics {
     'Changes of a breaker, by the state that it came to.',
     ['subscription', 'state'],
   )
-  readonly #loop = gauge(
+  readonly #loop = measureLoopDelay(
     this.registry,
     'postern_delivery_loop_delay_seconds',
     'How late the delivery’s thread was with what it does, since the last scrape.',
-    ['quantile'],
   )
   readonly #bySubscription = new Map<string, SubscriptionSeries>()
-  readonly #loopDelay = monitorEventLoopDelay({ resolution: loopResolution })
-
-  constructor() {
-    this.#loopDelay.enable()
-  }
 
   attempt(subscription: string, result: Result, elapsedMs: number): void {
     let series = this.#bySubscription.get(subscription)
@@ -79,16 +70,10 @@ export class DeliveryMetrics {
 
   /** Everything, as Prometheus reads it. */
   text(): Promise<string> {
-    for (const quantile of loopQuantiles) {
-      // Nothing measured yet is no delay.
-      const delay = this.#loopDelay.count === 0 ? 0 : this.#loopDelay.percentile(quantile * 100) / 1e9
-      this.#loop.set({ quantile: String(quantile) }, Math.max(0, delay - loopResolution / 1000))
-    }
-    this.#loopDelay.reset()
     return this.registry.metrics()
   }
 
   close(): void {
-    this.#loopDelay.disable()
+    this.#loop.stop()
   }
 }

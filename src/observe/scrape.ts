@@ -10,6 +10,7 @@ import {
   type SubscriptionRow,
 } from '../store/deliveries.ts'
 import type { Store, StoreHealth } from '../store/store.ts'
+import { measureLoopDelay } from './loop-delay.ts'
 import type { Metrics } from './metrics.ts'
 import { gauge } from './series.ts'
 
@@ -172,14 +173,21 @@ function patient(waitMs: number): (question: () => Promise<unknown>) => Promise<
   }
 }
 
+const prefix = 'postern_'
+
 /** There is one process, however many gateways: its observers are never taken down again. */
 let ofProcess: Registry | undefined
 
 function processRegistry(): Registry {
   if (ofProcess === undefined) {
     ofProcess = new Registry()
-    // Milliseconds; finer would wake an idle process more often.
-    collectDefaultMetrics({ register: ofProcess, prefix: 'postern_', eventLoopMonitoringPrecision: 20 })
+    // Its own measure of the event loop would wake an idle process a hundred times a second: ours takes its place.
+    collectDefaultMetrics({ register: ofProcess, prefix, eventLoopMonitoringPrecision: 3_600_000 })
+    for (const { name } of ofProcess.getMetricsAsArray()) {
+      if (name.startsWith(`${prefix}nodejs_eventloop_lag`)) ofProcess.removeSingleMetric(name)
+    }
+    const help = 'How late the main thread was with what it does, since the last scrape.'
+    measureLoopDelay(ofProcess, 'postern_loop_delay_seconds', help)
   }
   return ofProcess
 }

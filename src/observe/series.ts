@@ -12,13 +12,15 @@ export function counter<Label extends string>(
   return new Counter({ name, help, labelNames, registers: [registry] })
 }
 
+/** `collect` is called at each scrape, to set it. */
 export function gauge<Label extends string>(
   registry: Registry,
   name: string,
   help: string,
   labelNames: readonly Label[],
+  collect?: () => void,
 ): Gauge<Label> {
-  return new Gauge({ name, help, labelNames, registers: [registry] })
+  return new Gauge({ name, help, labelNames, registers: [registry], ...(collect === undefined ? {} : { collect }) })
 }
 
 export function histogram<Label extends string>(
