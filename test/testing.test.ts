@@ -1,5 +1,7 @@
 // `postern/testing`, as users' own tests use it: made events, events from vendors' samples, and handlers run here.
 import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { describe, expect, expectTypeOf, test, vi } from 'vitest'
 import { arix, ballerine, banclo, embarc, generic, receeve } from '../adapters/index.ts'
 import { catalogue, catalogueTypes, type EventOf } from '../src/event.ts'
@@ -217,6 +219,20 @@ describe('a handler that is run', () => {
     const wrong = () => runHandler(ofLoans, makeEvent('bid.accepted'))
     expectTypeOf(wrong).toBeFunction()
   })
+})
+
+test('the example of the documents runs', async () => {
+  const root = dirname(import.meta.dirname)
+  const blocks = [...readFileSync(join(root, 'docs/handlers.md'), 'utf8').matchAll(/^```ts\n([\s\S]*?)^```$/gm)]
+  const example = blocks.map(([, text]) => text!).find(text => text.includes("from 'postern/testing'"))
+  mkdirSync(join(root, 'data'), { recursive: true })
+  const folder = mkdtempSync(join(root, 'data', 'example-'))
+  try {
+    writeFileSync(join(folder, 'example.ts'), `${example}\nexport const ran = [good.outcome, bad.outcome]\n`)
+    expect(await import(join(folder, 'example.ts'))).toMatchObject({ ran: ['succeeded', 'failed'] })
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
 })
 
 test('it loads no native module', () => {

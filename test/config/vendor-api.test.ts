@@ -19,11 +19,8 @@ const oauth = (name: string) =>
   }) as const
 const resolved = (given: ReturnType<typeof config>, env: Record<string, string>) => {
   const uses = Object.values(given.sources).flatMap(apiSecrets)
-  const problems = resolveSecrets(
-    uses.map(use => ({ ...use, setting: 'sources.banclo.api' })),
-    env,
-    undefined,
-  )
+  const named = uses.map(use => ({ ...use, setting: 'sources.banclo.api' }))
+  const problems = resolveSecrets(named, env, undefined)
   return { problems, specs: vendorApiSpecs(given) }
 }
 
