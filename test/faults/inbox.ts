@@ -1,6 +1,7 @@
 // What is in the inbox, read from the database and through the API, and whether it is what was acknowledged.
 import Sqlite from 'better-sqlite3'
 import { expect } from 'vitest'
+import { eventId } from '../../src/store/record.ts'
 import { get } from './gateway.ts'
 
 export interface Inbox {
@@ -45,7 +46,21 @@ export function inboxOf(database: string): Inbox {
   }
 }
 
-/** The same through the API: every page, from the oldest event on. */
+/** The sequence of each of the vendors' events by its id, `evt_…`. */
+export function eventsOf(database: string): Map<string, number> {
+  const db = new Sqlite(database, { readonly: true, fileMustExist: true })
+  try {
+    const rows = db.prepare('select id, sequence from events where vendorid is not null order by sequence').all() as {
+      id: Buffer
+      sequence: number
+    }[]
+    return new Map(rows.map(({ id, sequence }) => [eventId(id), sequence]))
+  } finally {
+    db.close()
+  }
+}
+
+/** The inbox through the API: every page, from the oldest event on. */
 export async function inboxThroughApi(url: string): Promise<Inbox> {
   const sequences = new Map<string, number>()
   const doubles: string[] = []

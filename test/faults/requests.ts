@@ -12,14 +12,14 @@ export interface SignedRequest {
 /** Each call makes requests that no call before made. */
 let made = 0
 
-/** Distinct Banclo requests, each with a correct signature. */
-export function signedRequests(count: number): SignedRequest[] {
-  return Array.from({ length: count }, () => signedRequest(++made))
+/** Distinct Banclo requests, each with a correct signature; about so many loans, of which each has a row of events. */
+export function signedRequests(count: number, loans = Number.POSITIVE_INFINITY): SignedRequest[] {
+  return Array.from({ length: count }, () => signedRequest(++made, loans))
 }
 
-function signedRequest(number: number): SignedRequest {
+function signedRequest(number: number, loans: number): SignedRequest {
   const vendorid = `evt_${String(number).padStart(8, '0')}`
-  const loan = `K${number.toString(36).toUpperCase()}`
+  const loan = `K${(number % loans).toString(36).toUpperCase()}`
   const text = JSON.stringify({
     id: vendorid,
     timestamp: '2026-01-02T03:04:05Z',

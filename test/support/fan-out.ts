@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { banclo } from '../../adapters/banclo/index.ts'
 import type { Config } from '../../src/config/config.ts'
 import { defineConfig } from '../../src/config/config.ts'
-import { encodeId } from '../../src/ids.ts'
 import type { AttemptRecord, Counts, Delivery, DeliveryState, SubscriptionRow } from '../../src/store/deliveries.ts'
+import { eventId } from '../../src/store/record.ts'
 import { type SignedRequest, secret, signedRequests } from '../faults/requests.ts'
 import { startTestGateway, type TestGateway, type TestGatewayOptions } from './gateway.ts'
 import { type Received, type Subscriber, type SubscriberOptions, startSubscriber } from './subscriber.ts'
@@ -106,7 +106,7 @@ export class FanOut {
         const [event] = await deliveries.events([delivery.sequence])
         told.push({
           ...delivery,
-          event: event === undefined ? '' : `evt_${encodeId(event.id)}`,
+          event: event === undefined ? '' : eventId(event.id),
           told: await deliveries.attempts(delivery),
         })
       }
