@@ -130,6 +130,7 @@ export async function startGateway({
     token,
     publicUrl: config.publicUrl ?? `http://${settings.host}:${settings.port}`,
     control: delivery,
+    announcer,
     box,
     egress: createEgress({ allowPrivate: false, allow: config.egress?.allow ?? [] }),
     clock,

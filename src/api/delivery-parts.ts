@@ -4,6 +4,7 @@ import type { DeliveryControl } from '../delivery/control.ts'
 import type { Egress } from '../delivery/egress.ts'
 import { AppError } from '../errors.ts'
 import type { SealedBox } from '../ingest/sealed-box.ts'
+import type { Announcer } from '../own-events.ts'
 import type { SubscriptionRow } from '../store/deliveries.ts'
 import type { Store } from '../store/store.ts'
 import type { Cursors } from './cursor.ts'
@@ -11,6 +12,7 @@ import type { Cursors } from './cursor.ts'
 export interface DeliveryRoutesParts {
   store: Store
   control: DeliveryControl
+  announcer: Pick<Announcer, 'announce'>
   /** What subscriptions that are made here are sealed with. */
   box: SealedBox
   /** Where those may call. */

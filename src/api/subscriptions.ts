@@ -22,7 +22,7 @@ const nothing = z.strictObject({})
 const madeSecretBytes = 32
 
 export function subscriptionRoutes(api: Api, parts: DeliveryRoutesParts): void {
-  const { store, control, box, clock, chance } = parts
+  const { store, control, announcer, box, clock, chance } = parts
   const { deliveries } = store
 
   api.get('/subscriptions', async context => {
@@ -66,6 +66,7 @@ export function subscriptionRoutes(api: Api, parts: DeliveryRoutesParts): void {
     if (row.origin === 'config') throw inConfig(row.name)
     await deliveries.remove(row.number, clock.now())
     control.changed()
+    await deliveries.cancel(row.number, clock.now(), true)
     return context.json(await shown(await asked(context)))
   })
 
@@ -78,6 +79,9 @@ export function subscriptionRoutes(api: Api, parts: DeliveryRoutesParts): void {
       await readBody(context, nothing)
       await deliveries.pause(row.number, by, clock.now())
       control.changed()
+      if (by !== null) {
+        announcer.announce('postern.subscription.paused', row.name, { refs: { subscription: row.name }, by })
+      }
       return context.json(await shown(await asked(context)))
     })
   }

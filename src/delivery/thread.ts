@@ -119,7 +119,10 @@ export function deliveryThread(
       return worker === undefined ? undefined : ask<Outcome>({ op: 'test', subscription })
     },
     async metrics() {
-      return worker === undefined ? '' : ((await ask<string>({ op: 'metrics' })) ?? '')
+      if (worker === undefined) return ''
+      const text = await ask<string>({ op: 'metrics' })
+      if (text === undefined) throw new AppError('unavailable', 'the delivery did not answer')
+      return text
     },
     async close(graceMs) {
       closing = true

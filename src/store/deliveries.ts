@@ -204,8 +204,11 @@ export interface Deliveries {
   /** It stops feeding; its unsettled deliveries wait for `cancelRemoved`. */
   remove(subscription: number, now: number): Promise<void>
   setBreaker(subscription: number, breaker: BreakerState): Promise<void>
-  /** Cancels all that is not settled of one subscription, in small steps; how many. */
-  cancel(subscription: number, now: number): Promise<number>
+  /**
+   * Cancels all that is not settled of one subscription, in small steps; how many. `whileRemoved`: it ends where the
+   * subscription is put again meanwhile, whose new deliveries are not meant.
+   */
+  cancel(subscription: number, now: number, whileRemoved?: boolean): Promise<number>
   /** Cancels the unsettled deliveries of subscriptions removed before `before`, in small steps; how many. */
   cancelRemoved(before: number, now: number): Promise<number>
 

@@ -135,7 +135,7 @@ describe('of the configuration file', () => {
     expect(paused.paused).toEqual({ by: 'person', at: expect.stringMatching(/Z$/) })
     const before = subscriber.received.length
     const id = await send()
-    expect(await get('configured')).toMatchObject({ paused: { by: 'person' }, lag: 1 })
+    expect(await get('configured')).toMatchObject({ paused: { by: 'person' }, lag: expect.toBeOneOf([1, 2]) })
     expect(subscriber.received.length).toBe(before)
     expect(shown(await post('/subscriptions/configured/resume', '{}'), 200).paused).toBeNull()
     await subscriber.atLeast(before + 1)
@@ -455,7 +455,7 @@ describe('after a restart', () => {
 
     running = await start()
     try {
-      expect(await shownBy(running)).toMatchObject({ paused: { by: 'person' }, lag: 1, problem: null })
+      expect(await shownBy(running)).toMatchObject({ paused: { by: 'person' }, lag: expect.toBeOneOf([1, 2]), problem: null })
       expect(sink.received).toHaveLength(0)
       await running.api('/subscriptions/kept/resume', { method: 'POST' })
       await sink.atLeast(1)

@@ -56,7 +56,9 @@ function ownTitle({ type, data }: Envelope): string | undefined {
     case 'postern.subscription.paused':
       return `${subscription} is paused: ${data.by === 'gone' ? 'its destination wants nothing more (410)' : 'by a person'}`
     case 'postern.rejections.spiked':
-      return `${source} refuses unusually many requests${many ? `: ${count}` : ''}`
+      return data.cause === 'body_too_large'
+        ? `${source} was sent ${many ? `${count} bodies` : 'a body'} larger than it takes`
+        : `${source} refuses unusually many requests${many ? `: ${count}` : ''}`
     case 'postern.quarantine.grown':
       return many
         ? `${count} requests to ${source} were not understood and wait in quarantine`

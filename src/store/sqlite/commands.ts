@@ -89,7 +89,7 @@ export type WorkCommand =
   | { op: 'retry'; key: DeliveryKey; now: number }
   | { op: 'retryDead'; subscription: number; now: number }
   | { op: 'skipLane'; subscription: number; lane: string; now: number }
-  | { op: 'cancel'; subscription: number; replay: number | null; now: number }
+  | { op: 'cancel'; subscription: number; replay: number | null; now: number; whileRemoved?: boolean }
   | { op: 'sweepExpired'; before: number }
 
 export interface Outcome {

@@ -129,12 +129,15 @@ export function sqliteDeliveries({ writer, queries, reading, writing }: Delivery
         .where('number', '=', subscription)
         .execute()
     },
-    cancel: (subscription, now) => steps(() => run<number>({ op: 'cancel', subscription, replay: null, now })),
+    cancel: (subscription, now, whileRemoved = false) =>
+      steps(() => run<number>({ op: 'cancel', subscription, replay: null, now, whileRemoved })),
     async cancelRemoved(before, now) {
       let total = 0
       for (const { number, removedAt } of await read.subscriptions()) {
         if (removedAt === null || removedAt >= before) continue
-        total += await steps(() => run<number>({ op: 'cancel', subscription: number, replay: null, now }))
+        total += await steps(() =>
+          run<number>({ op: 'cancel', subscription: number, replay: null, now, whileRemoved: true }),
+        )
       }
       await steps(() => run<number>({ op: 'sweepExpired', before: now - expiredShownMs }))
       return total

@@ -75,6 +75,7 @@ export class Work {
       case 'skipLane':
         return this.#skipLane(command.subscription, command.lane, command.now)
       case 'cancel':
+        if (command.whileRemoved && this.#statements.removed.get(command.subscription) === undefined) return 0
         return this.#cancel(command.subscription, command.replay, command.now)
       case 'sweepExpired':
         return this.#sweepExpired(command.before)
@@ -260,6 +261,7 @@ function prepare(db: Database) {
        on conflict (subscription, replay, state) do update set count = count + excluded.count`,
     ),
     subscriptions: statement('select number from subscriptions'),
+    removed: statement('select 1 from subscriptions where number = ? and removedat is not null'),
     leased: statement(`select ${columns} from deliveries where subscription = ? and state = 2`),
     cursor: statement(
       `update subscriptions set cursor = @to
