@@ -11,9 +11,8 @@ export class Breaker {
 
   constructor(options: SubscriptionSpec['breaker'], state: BreakerState, now: number) {
     this.#options = options
-    // A clock that was set back must not keep it open for longer than it may be.
-    const latest = now + options.coolDownMs * coolDownFactorMax
-    this.#state = state.until !== null && state.until > latest ? { ...state, until: latest } : state
+    this.#state = state
+    this.#heedClock(now)
   }
 
   get state(): BreakerState {
@@ -23,6 +22,7 @@ export class Breaker {
   /** How many attempts may be under way at once: all, one probe, or none until `state.until`. */
   allowance(now: number): number {
     if (this.#state.state === 'closed') return Number.POSITIVE_INFINITY
+    this.#heedClock(now)
     return this.#state.until !== null && now < this.#state.until ? 0 : 1
   }
 
@@ -48,13 +48,18 @@ export class Breaker {
       this.#state = { ...this.#state, failures: count }
       return false
     }
-    const factor = Math.min(2 ** opened, coolDownFactorMax)
-    this.#state = {
-      state: 'open',
-      failures: count,
-      opened: opened + 1,
-      until: now + this.#options.coolDownMs * factor,
-    }
+    this.#state = { state: 'open', failures: count, opened: opened + 1, until: now + this.#coolDownMs(opened + 1) }
     return true
+  }
+
+  #coolDownMs(opened: number): number {
+    return this.#options.coolDownMs * Math.min(2 ** Math.max(0, opened - 1), coolDownFactorMax)
+  }
+
+  /** A clock that was set back must not keep it open for longer than it may be. */
+  #heedClock(now: number): void {
+    const { until, opened } = this.#state
+    const latest = now + this.#coolDownMs(opened)
+    if (until !== null && until > latest) this.#state = { ...this.#state, until: latest }
   }
 }
