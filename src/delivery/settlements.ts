@@ -54,10 +54,8 @@ export class Settlements {
       this.#parts.failed(error)
       // At the end they stay leased: the next start makes their leases void, and they are tried again.
       if (this.#closing) return
-      setTimeout(() => {
-        this.#waiting.unshift(...settlements)
-        this.flush()
-      }, againAfterMs).unref()
+      this.#waiting.unshift(...settlements)
+      setTimeout(() => this.flush(), againAfterMs).unref()
     }
   }
 }
