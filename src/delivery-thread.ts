@@ -51,7 +51,7 @@ const engine = await startEngine({
   specOf: row => (row.origin === 'config' ? configured.get(row.name) : openSpec(row, box)),
   open,
   traced: withAttemptSpan,
-  watcher: flowWatcher({ store: store.deliveries, metrics, announcer, clock, log }),
+  watcher: flowWatcher({ metrics, announcer, log }),
   clock,
   chance,
 })

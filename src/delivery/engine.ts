@@ -3,7 +3,8 @@
 import type { Chance, Clock } from '../clock.ts'
 import type { Deliveries, SubscriptionRow } from '../store/deliveries.ts'
 import type { Destination } from './destination.ts'
-import { Flow, type FlowParts, type FlowWatcher } from './flow.ts'
+import { Flow } from './flow.ts'
+import type { FlowParts, FlowWatcher } from './flow-parts.ts'
 import { matcher } from './match.ts'
 import { Settlements } from './settlements.ts'
 import type { SubscriptionSpec } from './subscription.ts'
@@ -52,6 +53,7 @@ export async function startEngine(parts: EngineParts): Promise<Engine> {
   }
   /** Subscriptions whose old flow ends, and whose new one is not there yet. */
   const changing = new Map<number, Promise<void>>()
+  const ending = new Set<Flow>()
   let closing = false
   let reloading: Promise<void> | undefined
   let reloadAgain = false
@@ -67,6 +69,8 @@ export async function startEngine(parts: EngineParts): Promise<Engine> {
     if (now < drift - clockToleranceMs) for (const flow of flows.values()) flow.clockWasSetBack()
     drift = now
     for (const flow of flows.values()) flow.appended()
+    // Also what could not be read when it changed.
+    void reload().catch(error => watcher.failed('', error))
   }, pollMs)
   poll.unref()
 
@@ -80,8 +84,10 @@ export async function startEngine(parts: EngineParts): Promise<Engine> {
       closing = true
       unlisten()
       clearInterval(poll)
-      await Promise.allSettled([reloading, ...changing.values()])
-      await Promise.all([...[...flows.values()].map(flow => flow.close(graceMs))])
+      const ends = [...ending, ...flows.values()].map(flow =>
+        flow.close(graceMs).catch(error => watcher.failed(flow.spec.name, error)),
+      )
+      await Promise.allSettled([reloading, ...changing.values(), ...ends])
       await settlements.close()
     },
   }
@@ -104,6 +110,7 @@ export async function startEngine(parts: EngineParts): Promise<Engine> {
   }
 
   async function takeUp(): Promise<void> {
+    const pauses = new Map([...flows.values()].map(flow => [flow, flow.pauses]))
     const rows = await store.subscriptions()
     const replays = await store.runningReplays()
     for (const row of rows) {
@@ -117,8 +124,9 @@ export async function startEngine(parts: EngineParts): Promise<Engine> {
         change(row, spec)
         continue
       }
-      flows.get(row.number)?.setPaused(row.paused !== null)
-      flows.get(row.number)?.wake(replays)
+      const flow = flows.get(row.number)
+      if (flow !== undefined && flow.pauses === pauses.get(flow)) flow.setPaused(row.paused !== null)
+      flow?.wake(replays)
     }
   }
 
@@ -133,17 +141,29 @@ export async function startEngine(parts: EngineParts): Promise<Engine> {
     changing.set(row.number, changed)
   }
 
+  async function rowOf(number: number): Promise<SubscriptionRow | undefined> {
+    try {
+      return (await store.subscriptions()).find(row => row.number === number)
+    } catch (error) {
+      // It is taken up the next time that somebody looks.
+      specs.delete(number)
+      throw error
+    }
+  }
+
   /** The old one's attempts end first: else a lane would be at work twice. */
   async function replace(row: SubscriptionRow, spec: SubscriptionSpec | undefined): Promise<void> {
     const old = flows.get(row.number)
     flows.delete(row.number)
     if (old !== undefined) {
-      await old.close(old.spec.timeoutMs)
+      ending.add(old)
+      await old.close(old.spec.timeoutMs).catch(error => watcher.failed(row.name, error))
+      ending.delete(old)
       settlements.flush()
     }
     if (spec === undefined || closing) return
     // The cursor has moved on while the old one ended.
-    const now = (await store.subscriptions()).find(({ number }) => number === row.number)
+    const now = await rowOf(row.number)
     if (now === undefined || closing) return
     flows.set(row.number, new Flow(spec, now, parts.open(spec), matcher(spec), flowParts))
   }

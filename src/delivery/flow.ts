@@ -1,61 +1,21 @@
 // One subscription at work: it feeds from its cursor, leases what is due, has it attempted, and decides what becomes of
 // it. It takes no more than its gate has room for, so that a backlog stays in the log until it is reached.
-import type { Chance, Clock } from '../clock.ts'
-import type { AttemptAttributes } from '../observe/traces.ts'
-import {
-  type BreakerState,
-  type Deliveries,
-  deliveryId,
-  type Feed,
-  type Leased,
-  type Replay,
-  replayId,
-  type Settlement,
-  type SubscriptionRow,
-} from '../store/deliveries.ts'
+import type { Chance } from '../clock.ts'
+import { deliveryId, type Feed, type Leased, type Replay, replayId, type SubscriptionRow } from '../store/deliveries.ts'
 import { eventJson, wantsOriginal } from '../store/event-json.ts'
 import type { StoredEvent } from '../store/record.ts'
 import { Breaker } from './breaker.ts'
 import { type Destination, failed, type Outcome } from './destination.ts'
 import { type FeedParts, nextPage, nextReplayPage } from './feed.ts'
+import type { FlowParts } from './flow-parts.ts'
 import { Gate } from './gate.ts'
 import type { Matcher } from './match.ts'
 import { afterAttempt } from './retry.ts'
 import type { SubscriptionSpec } from './subscription.ts'
 
-/** What a flow is given of the engine. */
-export interface FlowParts {
-  store: Deliveries
-  clock: Clock
-  chance: Chance
-  /** Takes an attempt's end; it is written with those of other flows. */
-  settle(settlement: Settlement): void
-  /** Sends what was settled so far, before what is asked for next. */
-  flush(): void
-  /** Runs an attempt within its trace. */
-  traced(
-    event: StoredEvent,
-    attributes: AttemptAttributes,
-    run: (traceparent: string) => Promise<Outcome>,
-  ): Promise<Outcome>
-  watcher: FlowWatcher
-}
-
-/** Who hears of what happens. */
-export interface FlowWatcher {
-  attempted(subscription: string, outcome: Outcome, elapsedMs: number): void
-  died(subscription: string, event: StoredEvent, attempts: number, outcome: Outcome): void
-  breakerChanged(subscription: string, state: BreakerState, event: StoredEvent, outcome: Outcome): void
-  gone(flow: { number: number; spec: SubscriptionSpec }, event: StoredEvent, outcome: Outcome): void
-  /** Events that retention took before the feed came to them. */
-  missed(subscription: string, count: number): void
-  /** Events that its filter could not be evaluated on. */
-  unfiltered(subscription: string, count: number): void
-  failed(subscription: string, error: unknown): void
-}
-
 interface InHand {
   leased: Leased
+  event?: StoredEvent
   /** Whether it has been begun, or given back. */
   begun: boolean
 }
@@ -70,22 +30,28 @@ export class Flow {
   readonly destination: Destination
   readonly #parts: FlowParts
   readonly #matcher: Matcher
-  #gate: Gate
+  readonly #gate: Gate
   readonly #breaker: Breaker
   #cursor: number
+  /** False after a feed of which it is not known, or not so, that it was written. */
+  #knowsCursor = true
   #replays: Replay[] = []
   #paused: boolean
+  #pausing = false
+  #pauses = 0
   #stopped = false
   /** No more that is due is in the store; what comes next has to be fed. */
   #drained = false
   /** The log's end has been reached, until something is appended. */
   #caughtUp = false
   #turning = false
+  #turned: Promise<void> = Promise.resolve()
   #again = false
   #timer: NodeJS.Timeout | undefined
   readonly #inHand = new Set<InHand>()
   readonly #ending = new AbortController()
   #idle: (() => void) | undefined
+  #closed: Promise<void> | undefined
   #dueAt = 0
 
   constructor(
@@ -123,8 +89,13 @@ export class Flow {
     this.#schedule()
   }
 
+  /** How often it has paused by itself: who read the store before the last time does not know of it. */
+  get pauses(): number {
+    return this.#pauses
+  }
+
   setPaused(paused: boolean): void {
-    if (this.#paused === paused) return
+    if (this.#paused === paused || this.#pausing) return
     this.#paused = paused
     if (paused) this.#giveBackUnbegun('it was paused')
     else this.#schedule()
@@ -133,25 +104,31 @@ export class Flow {
   /** The rate goes by the wall clock: one that was set back would hold everything for as long. */
   clockWasSetBack(): void {
     if (this.spec.rate === null) return
-    this.#gate = new Gate(this.spec)
+    this.#gate.restart()
     for (const item of this.#inHand) if (!item.begun) this.#gate.add(() => this.#begin(item))
     this.#schedule()
   }
 
   /**
    * Takes nothing new, gives back what has not begun, and waits for what has: after `graceMs` it is told to end, and is
-   * not charged for that.
+   * not charged for that. Asked again, the shorter grace holds.
    */
   async close(graceMs: number): Promise<void> {
     this.#stopped = true
     clearTimeout(this.#timer)
+    const cut = setTimeout(() => this.#ending.abort(), graceMs)
+    this.#closed ??= this.#end()
+    await this.#closed.finally(() => clearTimeout(cut))
+  }
+
+  async #end(): Promise<void> {
     this.#giveBackUnbegun('the gateway ended')
+    // What it has asked the store for is still to come.
+    await this.#turned
     if (this.#inHand.size > 0) {
-      const cut = setTimeout(() => this.#ending.abort(), graceMs)
       await new Promise<void>(resolve => {
         this.#idle = resolve
       })
-      clearTimeout(cut)
     }
     await this.destination.close()
   }
@@ -161,7 +138,9 @@ export class Flow {
     this.#again = true
     if (this.#turning || this.#stopped) return
     this.#turning = true
-    setImmediate(() => void this.#turn())
+    setImmediate(() => {
+      this.#turned = this.#turn()
+    })
   }
 
   /** One at a time; whoever comes meanwhile makes it go round once more. */
@@ -195,13 +174,20 @@ export class Flow {
     flush()
     // Before it is asked: who says meanwhile that something is due is not overruled by what was not due yet.
     this.#drained = true
-    const [fed, { leased, nextDue }] = await Promise.all([
+    const [fed, lease] = await Promise.allSettled([
       feed === undefined ? true : store.feed(feed),
       store.lease(this.number, room, clock.now()),
     ])
-    if (feed !== undefined && fed) this.#cursor = feed.to
+    if (feed !== undefined) {
+      this.#knowsCursor = fed.status === 'fulfilled' && fed.value
+      if (this.#knowsCursor) this.#cursor = feed.to
+    }
+    if (lease.status === 'rejected') throw lease.reason
+    const { leased, nextDue } = lease.value
+    // Whatever became of the feed beside it: these are ours now.
     if (leased.length > 0) await this.#start(leased)
-    if (!fed) throw new Error('its cursor stood elsewhere: it is fed by another')
+    if (fed.status === 'rejected') throw fed.reason
+    if (!fed.value) throw new Error('its cursor stood elsewhere: it is fed by another')
     if (leased.length >= room) this.#drained = false
     if (!this.#drained) return
     if (!this.#caughtUp) this.#again = true
@@ -210,7 +196,11 @@ export class Flow {
   }
 
   async #nextFeed(now: number): Promise<Feed | undefined> {
-    const { watcher } = this.#parts
+    const { store, watcher } = this.#parts
+    if (!this.#knowsCursor) {
+      const row = (await store.subscriptions()).find(({ number }) => number === this.number)
+      this.#cursor = row?.cursor ?? this.#cursor
+    }
     // Before it is read: what is appended meanwhile may not be in it.
     this.#caughtUp = true
     const page = await nextPage(this.#feedParts(), this.#cursor, now)
@@ -255,29 +245,30 @@ export class Flow {
     if (this.#breaker.probing()) void this.#keepBreaker()
     for (const item of items) {
       const event = events.get(item.leased.sequence)
-      // Retention took it at this moment, and its delivery with it.
-      if (event === undefined) this.#ended(item)
-      else if (this.#stopped || this.#paused) this.#giveBack(item, 'it was not begun')
-      else this.#gate.add(() => this.#begin(item, event))
+      if (event === undefined) {
+        // Retention took it at this moment, and its delivery with it.
+        this.#ended(item)
+        this.#again = true
+      } else if (this.#stopped || this.#paused) this.#giveBack(item, 'it was not begun')
+      else {
+        item.event = event
+        this.#gate.add(() => this.#begin(item))
+      }
     }
   }
 
-  async #begin(item: InHand, event?: StoredEvent): Promise<void> {
+  async #begin(item: InHand): Promise<void> {
     if (item.begun) return
     item.begun = true
     const { leased } = item
+    const event = item.event!
     const { clock, watcher } = this.#parts
     const startedAt = clock.now()
     const started = performance.now()
-    const found = event ?? (await this.#parts.store.events([leased.sequence]))[0]
-    if (found === undefined) {
-      this.#ended(item)
-      return
-    }
-    const outcome = await this.#attempt(leased, found, startedAt)
+    const outcome = await this.#attempt(leased, event, startedAt)
     const elapsedMs = Math.round(performance.now() - started)
     watcher.attempted(this.spec.name, outcome, elapsedMs)
-    this.#settle(leased, found, outcome, startedAt, elapsedMs)
+    this.#settle(leased, event, outcome, startedAt, elapsedMs)
     this.#ended(item)
     // Whoever waited behind it in its lane may go now.
     if (this.spec.order === 'subject') this.#drained = false
@@ -327,11 +318,13 @@ export class Flow {
     if (next.state === 'dead') watcher.died(this.spec.name, event, leased.attempt, outcome)
     if (result === 'gone' && !this.#paused) {
       this.setPaused(true)
-      watcher.gone(this, event, outcome)
+      void this.#keepPause()
+      watcher.gone(this.spec.name, event, outcome)
     }
   }
 
   #giveBackUnbegun(reason: string): void {
+    this.#gate.clear()
     for (const item of this.#inHand) if (!item.begun) this.#giveBack(item, reason)
   }
 
@@ -348,6 +341,20 @@ export class Flow {
   #ended(item: InHand): void {
     this.#inHand.delete(item)
     if (this.#inHand.size === 0) this.#idle?.()
+  }
+
+  /** Until it is written nobody who reads the store can end it: they do not know of it. */
+  async #keepPause(): Promise<void> {
+    this.#pausing = true
+    this.#pauses++
+    try {
+      await this.#parts.store.pause(this.number, 'gone', this.#parts.clock.now())
+      this.#pauses++
+      this.#pausing = false
+    } catch (error) {
+      this.#parts.watcher.failed(this.spec.name, error)
+      if (!this.#stopped) setTimeout(() => void this.#keepPause(), againAfterMs).unref()
+    }
   }
 
   async #keepBreaker(): Promise<void> {

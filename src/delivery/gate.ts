@@ -4,16 +4,12 @@ import type { SubscriptionSpec } from './subscription.ts'
 
 export class Gate {
   readonly #spec: Pick<SubscriptionSpec, 'concurrency' | 'rate'>
-  readonly #queue: PQueue
+  readonly #underWay = new Set<Promise<void>>()
+  #queue: PQueue
 
   constructor(spec: Pick<SubscriptionSpec, 'concurrency' | 'rate'>) {
     this.#spec = spec
-    const { concurrency, rate } = spec
-    this.#queue = new PQueue({
-      concurrency,
-      // Never more in any stretch of that length, not only in each of a row of them.
-      ...(rate === null ? {} : { intervalCap: rate.limit, interval: rate.intervalMs, strict: true }),
-    })
+    this.#queue = queueFor(spec)
   }
 
   /** Attempts that it would take at this moment: some ahead of those under way, so that none waits for the next lease. */
@@ -30,7 +26,40 @@ export class Gate {
     return this.#spec.rate === null ? Math.max(1, this.#spec.concurrency >> 1) : 1
   }
 
+  /** `run` never rejects. */
   add(run: () => Promise<void>): void {
-    void this.#queue.add(run)
+    this.#take(() => this.#run(run))
   }
+
+  /** Takes out what has not begun, so that it uses up nothing of the rate. */
+  clear(): void {
+    this.#queue.clear()
+  }
+
+  /** Forgets when attempts began, by a clock that has been set back, and what has not begun; those under way still count. */
+  restart(): void {
+    this.#queue.clear()
+    this.#queue = queueFor(this.#spec)
+    for (const running of this.#underWay) this.#take(() => running)
+  }
+
+  #take(run: () => Promise<void>): void {
+    // Rejects where it is taken out before it has begun: whoever did that knows.
+    this.#queue.add(run).catch(() => {})
+  }
+
+  async #run(run: () => Promise<void>): Promise<void> {
+    const running = run()
+    this.#underWay.add(running)
+    await running
+    this.#underWay.delete(running)
+  }
+}
+
+function queueFor({ concurrency, rate }: Pick<SubscriptionSpec, 'concurrency' | 'rate'>): PQueue {
+  return new PQueue({
+    concurrency,
+    // Never more in any stretch of that length, not only in each of a row of them.
+    ...(rate === null ? {} : { intervalCap: rate.limit, interval: rate.intervalMs, strict: true }),
+  })
 }

@@ -1,23 +1,19 @@
 // What becomes of what happens in the delivery: lines in the log, metrics, and events about ourselves.
-import type { Clock } from '../clock.ts'
 import { isoTime } from '../clock.ts'
 import type { DeliveryMetrics } from '../observe/delivery-metrics.ts'
 import type { Log } from '../observe/log.ts'
 import type { Announcer } from '../own-events.ts'
-import type { Deliveries } from '../store/deliveries.ts'
 import { eventId, type StoredEvent } from '../store/record.ts'
 import type { Outcome } from './destination.ts'
-import type { FlowWatcher } from './flow.ts'
+import type { FlowWatcher } from './flow-parts.ts'
 
 export interface WatcherParts {
-  store: Pick<Deliveries, 'pause'>
   metrics: DeliveryMetrics
   announcer: Announcer
-  clock: Clock
   log: Log
 }
 
-export function flowWatcher({ store, metrics, announcer, clock, log }: WatcherParts): FlowWatcher {
+export function flowWatcher({ metrics, announcer, log }: WatcherParts): FlowWatcher {
   const about = (subscription: string, event: StoredEvent) => ({ subscription, event: eventId(event.id) })
   const last = ({ status, reason }: Outcome) => ({
     ...(status === null ? {} : { httpStatus: status }),
@@ -44,14 +40,11 @@ export function flowWatcher({ store, metrics, announcer, clock, log }: WatcherPa
       }
       announcer.announce('postern.breaker.opened', subscription, data, { about: event.type })
     },
-    gone({ number, spec }, event, outcome) {
-      const refs = about(spec.name, event)
+    gone(subscription, event, outcome) {
+      const refs = about(subscription, event)
       log.warn(refs, 'a destination wants nothing more (410): its subscription is paused')
-      store.pause(number, 'gone', clock.now()).catch(error => {
-        log.error({ err: error, ...refs }, 'a pause could not be stored')
-      })
       const data = { refs, by: 'gone' as const, ...last(outcome) }
-      announcer.announce('postern.subscription.paused', spec.name, data, { about: event.type })
+      announcer.announce('postern.subscription.paused', subscription, data, { about: event.type })
     },
     missed: (subscription, count) =>
       log.error({ subscription, count }, 'events were deleted by age before they were fed to this subscription'),
