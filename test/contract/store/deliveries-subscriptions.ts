@@ -130,6 +130,15 @@ export function testSubscriptions(open: OpenStore): void {
       await desk.expectCounted()
     })
 
+    test('a cancel that is meant for a removed one leaves one that is there alone', async () => {
+      const desk = await subscribe(inbox.store)
+      await desk.feed([1])
+      expect(await desk.deliveries.cancel(desk.number, at, true)).toBe(0)
+      await desk.deliveries.remove(desk.number, at)
+      expect(await desk.deliveries.cancel(desk.number, at, true)).toBe(1)
+      expect(await desk.states()).toEqual({ 1: 'cancelled' })
+    })
+
     test('a retry has a fresh budget; only what ended without success can be tried again', async () => {
       const desk = await subscribe(inbox.store)
       const { deliveries } = desk
