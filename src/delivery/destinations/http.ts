@@ -9,6 +9,7 @@ import { egressFetch } from '../egress-fetch.ts'
 import { type Signer, signer } from '../signature.ts'
 import type { HttpSpec, OAuthSpec } from '../subscription.ts'
 import { clientCredentials, type TokenSource } from '../tokens.ts'
+import { concealer } from './http-concealed.ts'
 import { checkBehindProxy, openConnections } from './http-connections.ts'
 import { contentOf } from './http-content.ts'
 import { type Ended, Exchange, TimeUp } from './http-exchange.ts'
@@ -39,6 +40,7 @@ export function httpDestination(spec: HttpSpec, parts: HttpParts): Destination {
   const { origin, pathname, search } = url
   const path = `${pathname}${search}`
   const fixed = fixedHeaders(spec)
+  const conceal = concealer(spec)
   const sign = signer(spec.secrets)
   const tokenSource = spec.auth?.kind === 'oauth' ? tokens(spec.auth) : undefined
   const dispatcher = openConnections(spec, egress, connections)
@@ -56,7 +58,10 @@ export function httpDestination(spec: HttpSpec, parts: HttpParts): Destination {
         attempt.signal.removeEventListener('abort', abort)
         if (ended === 'released') resolve(released())
         else if (!ended.answered) resolve(unanswered(ended.error, spec.connectTimeoutMs))
-        else resolve(outcomeOf(ended, spec.deadOn, attempt.now + (performance.now() - startedAt)))
+        else {
+          const answered = { ...ended, answer: conceal(ended.answer, authorization) }
+          resolve(outcomeOf(answered, spec.deadOn, attempt.now + (performance.now() - startedAt)))
+        }
       }
       const one = new Exchange({ headersTimeoutMs, bodyTimeoutMs, timeoutMs }, end)
       const abort = () => one.release()
