@@ -1,7 +1,7 @@
 // Subscriptions as they are stored, and what people do to their deliveries: retry, cancel, remove, pause.
 import { describe, expect, test } from 'vitest'
 import type { BreakerState } from '../../../src/store/deliveries.ts'
-import { at, Desk, subscribe } from './desk.ts'
+import { at, Desk, settlement, subscribe } from './desk.ts'
 import { inboxFor, type OpenStore, withInbox } from './inbox.ts'
 import { day } from './record.ts'
 
@@ -173,6 +173,30 @@ export function testSubscriptions(open: OpenStore): void {
       expect(leased).toHaveLength(601)
       expect(leased.every(({ spent, attempt }) => spent === 0 && attempt === 2)).toBe(true)
       expect(await desk.deliveries.retryDead(desk.number, at + 1)).toBe(0)
+      await desk.expectCounted()
+    })
+
+    test('those that die again while the others are still being tried again are not taken once more', async () => {
+      const desk = await subscribe(inbox.store)
+      await desk.feed(range(600))
+      const kill = async () => {
+        const leased = await desk.lease(600, at + 1)
+        await desk.deliveries.settle(
+          leased.map(each => settlement(each, 'dead')),
+          at,
+        )
+        return leased.length
+      }
+      expect(await kill()).toBe(600)
+      let isOver = false
+      const retried = desk.deliveries.retryDead(desk.number, at).finally(() => {
+        isOver = true
+      })
+      let killed = 0
+      while (!isOver && killed <= 1_200) killed += await kill()
+      killed += await kill()
+      expect(killed).toBe(600)
+      expect(await retried).toBe(600)
       await desk.expectCounted()
     })
 
