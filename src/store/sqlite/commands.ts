@@ -87,7 +87,8 @@ export type WorkCommand =
   | { op: 'lease'; subscription: number; limit: number; now: number }
   | { op: 'settle'; settlements: readonly Settlement[]; now: number }
   | { op: 'retry'; key: DeliveryKey; now: number }
-  | { op: 'retryDead'; subscription: number; now: number }
+  /** A step of it, behind this place. */
+  | { op: 'retryDead'; subscription: number; after: { sequence: number; replay: number }; now: number }
   | { op: 'skipLane'; subscription: number; lane: string; now: number }
   | { op: 'cancel'; subscription: number; replay: number | null; now: number; whileRemoved?: boolean }
   | { op: 'sweepExpired'; before: number }

@@ -144,7 +144,14 @@ export function sqliteDeliveries({ writer, queries, reading, writing }: Delivery
     },
 
     retry: (key, now) => run<boolean>({ op: 'retry', key, now }),
-    retryDead: (subscription, now) => steps(() => run<number>({ op: 'retryDead', subscription, now })),
+    async retryDead(subscription, now) {
+      let after = { sequence: 0, replay: 0 }
+      return steps(async () => {
+        const again = await run<DeliveryKey[]>({ op: 'retryDead', subscription, after, now })
+        after = again.at(-1) ?? after
+        return again.length
+      })
+    },
     async skipLane(subscription, namespace, subject, now) {
       const lane = laneOf(namespace, subject)
       return (await run<DeliveryKey | null>({ op: 'skipLane', subscription, lane, now })) ?? undefined

@@ -71,7 +71,7 @@ export class Work {
       case 'retry':
         return this.#retry(command.key, command.now)
       case 'retryDead':
-        return this.#retryDead(command.subscription, command.now)
+        return this.#retryDead(command.subscription, command.after, command.now)
       case 'skipLane':
         return this.#skipLane(command.subscription, command.lane, command.now)
       case 'cancel':
@@ -166,10 +166,11 @@ export class Work {
     return true
   }
 
-  #retryDead(subscription: number, now: number): number {
-    const rows = this.#statements.dead.all(subscription, stepSize) as Row[]
+  /** In their order: one that has died again meanwhile is not come to twice. */
+  #retryDead(subscription: number, after: { sequence: number; replay: number }, now: number): DeliveryKey[] {
+    const rows = this.#statements.dead.all(subscription, after.sequence, after.replay, stepSize) as Row[]
     for (const row of rows) this.#again(row, now)
-    return rows.length
+    return rows.map(({ sequence, replay }) => ({ sequence, subscription, replay }))
   }
 
   /** A fresh budget. One that holds its lane is still its first; one that has left it goes alone. */
@@ -306,7 +307,10 @@ function prepare(db: Database) {
     leave: statement(`update deliveries set state = @state, settledat = @now, lane = null where ${key}`),
     again: statement(`update deliveries set state = 1, spent = 0, due = @now, settledat = null where ${key}`),
     one: statement(`select ${columns} from deliveries where ${key}`),
-    dead: statement(`select ${columns} from deliveries where subscription = ? and state = 5 order by sequence limit ?`),
+    dead: statement(
+      `select ${columns} from deliveries
+       where subscription = ? and state = 5 and (sequence, replay) > (?, ?) order by sequence, replay limit ?`,
+    ),
     ofEvent: statement(`select ${columns} from deliveries where sequence = ?`),
     unsettled: statement(
       ['state = 0', 'state = 1', 'state = 2', 'state = 3', 'state = 5 and lane is not null']
