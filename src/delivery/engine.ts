@@ -6,8 +6,10 @@ import type { Destination } from './destination.ts'
 import { Flow } from './flow.ts'
 import type { FlowParts, FlowWatcher } from './flow-parts.ts'
 import { matcher } from './match.ts'
+import { longestWaits } from './retry.ts'
 import { Settlements } from './settlements.ts'
 import type { SubscriptionSpec } from './subscription.ts'
+import { watchedClock } from './watched-clock.ts'
 
 export interface EngineParts {
   store: Deliveries
@@ -31,10 +33,12 @@ export interface Engine {
 
 /** Woken by nobody, it looks all the same, in case a wake-up was lost. */
 const pollMs = 15_000
-const clockToleranceMs = 1_000
 
 export async function startEngine(parts: EngineParts): Promise<Engine> {
-  const { store, clock, watcher } = parts
+  const { store, watcher } = parts
+  const clock = watchedClock(parts.clock, byMs => {
+    clockWasSetBack(byMs).catch(error => watcher.failed('', error))
+  })
   const flows = new Map<number, Flow>()
   const specs = new Map<number, string>()
   const settlements = new Settlements({
@@ -63,11 +67,9 @@ export async function startEngine(parts: EngineParts): Promise<Engine> {
   const unlisten = store.onAppended(() => {
     for (const flow of flows.values()) flow.appended()
   })
-  let drift = clock.now() - performance.now()
   const poll = setInterval(() => {
-    const now = clock.now() - performance.now()
-    if (now < drift - clockToleranceMs) for (const flow of flows.values()) flow.clockWasSetBack()
-    drift = now
+    // Of a clock that was set back it is told by looking.
+    clock.now()
     for (const flow of flows.values()) flow.appended()
     // Also what could not be read when it changed.
     void reload().catch(error => watcher.failed('', error))
@@ -90,6 +92,16 @@ export async function startEngine(parts: EngineParts): Promise<Engine> {
       await Promise.allSettled([reloading, ...changing.values(), ...ends])
       await settlements.close()
     },
+  }
+
+  /** No lease goes by a clock; but what is due goes by it, and would be late by as much. */
+  async function clockWasSetBack(byMs: number): Promise<void> {
+    settlements.flush()
+    for (const flow of [...flows.values()]) {
+      flow.clockWasSetBack()
+      await store.bringForward(flow.number, { byMs, waitsMs: longestWaits(flow.spec), now: clock.now() })
+      flow.appended()
+    }
   }
 
   /** One at a time; who comes meanwhile waits for another that begins after. */

@@ -32,3 +32,8 @@ export function afterAttempt(
     holds: false,
   }
 }
+
+/** The longest waits by the failures charged so far, but for what a destination asked for. */
+export function longestWaits({ retry }: Pick<SubscriptionSpec, 'retry'>): number[] {
+  return retry.scheduleMs.map(ms => Math.ceil(ms * (1 + retry.jitter)))
+}

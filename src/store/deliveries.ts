@@ -107,6 +107,14 @@ export interface Leased extends DeliveryKey {
   spent: number
 }
 
+export interface Forward {
+  /** By how much the clock was ahead. */
+  byMs: number
+  /** The longest that its schedule has it wait, by the failures charged so far. */
+  waitsMs: readonly number[]
+  now: number
+}
+
 export interface LeaseAnswer {
   leased: Leased[]
   /** When the next of those that wait for their time is due; null for none. */
@@ -180,6 +188,8 @@ export interface Deliveries {
   lease(subscription: number, limit: number, now: number): Promise<LeaseAnswer>
   /** One answer a settlement: false where its lease no longer held. */
   settle(settlements: readonly Settlement[], now: number): Promise<boolean[]>
+  /** What is due later than its schedule explains was set by a clock that was ahead: it is brought forward. How many. */
+  bringForward(subscription: number, forward: Forward): Promise<number>
 
   // Subscriptions.
   subscriptions(): Promise<SubscriptionRow[]>

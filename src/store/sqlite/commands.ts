@@ -1,7 +1,7 @@
 // What the writer's thread is told and what it answers, and the packing of both: a Buffer in a message would be
 // cloned with the whole slab that it lies in, so the bytes of a batch travel in one buffer that changes hands.
 import type { ErrorCode } from '../../errors.ts'
-import type { DeliveryKey, Feed, Settlement } from '../deliveries.ts'
+import type { DeliveryKey, Feed, Forward, Settlement } from '../deliveries.ts'
 
 /**
  * An event's fields but for its bytes, which are `content` (empty for the body's). A tuple: with named members a batch
@@ -80,12 +80,22 @@ export type Command =
   | { op: 'sql'; sql: string; parameters: readonly unknown[] }
   | WorkCommand
 
+/** A place in the order in which deliveries of one state are due. */
+export interface DuePlace {
+  state: 'pending' | 'retrying'
+  due: number
+  sequence: number
+  replay: number
+}
+
 /** What the delivery changes: see work.ts. */
 export type WorkCommand =
   | { op: 'begin'; now: number }
   | { op: 'feed'; feed: Feed }
   | { op: 'lease'; subscription: number; limit: number; now: number }
   | { op: 'settle'; settlements: readonly Settlement[]; now: number }
+  /** A step of it, behind the place where the step before ended. */
+  | { op: 'bringForward'; subscription: number; forward: Forward; after: DuePlace }
   | { op: 'retry'; key: DeliveryKey; now: number }
   /** A step of it, behind this place. */
   | { op: 'retryDead'; subscription: number; after: { sequence: number; replay: number }; now: number }

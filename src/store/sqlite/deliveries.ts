@@ -5,7 +5,7 @@ import { laneOf } from '../deliveries.ts'
 import { DeliveryQueries } from '../delivery-queries.ts'
 import type { Queries } from '../queries.ts'
 import type { Tables } from '../tables.ts'
-import type { WorkCommand } from './commands.ts'
+import type { DuePlace, WorkCommand } from './commands.ts'
 import type { Writer } from './threads.ts'
 
 const closed: BreakerState = { state: 'closed', failures: 0, opened: 0, until: null }
@@ -69,6 +69,23 @@ export function sqliteDeliveries({ writer, queries, reading, writing }: Delivery
     feed: feed => run<boolean>({ op: 'feed', feed }),
     lease: (subscription, limit, now) => run<LeaseAnswer>({ op: 'lease', subscription, limit, now }),
     settle: (settlements, now) => run<boolean[]>({ op: 'settle', settlements, now }),
+    async bringForward(subscription, forward) {
+      let total = 0
+      for (const state of ['pending', 'retrying'] as const) {
+        let after: DuePlace | null = { state, due: forward.now, sequence: 0, replay: 0 }
+        while (after !== null) {
+          const step: { moved: number; next: DuePlace | null } = await run({
+            op: 'bringForward',
+            subscription,
+            forward,
+            after,
+          })
+          total += step.moved
+          after = step.next
+        }
+      }
+      return total
+    },
 
     subscriptions: () => read.subscriptions(),
     async putSubscription({ name, origin, spec, sealed, cursor, now }) {

@@ -5,11 +5,12 @@ import {
   type DeliveryKey,
   deliveryStates,
   type Feed,
+  type Forward,
   type LeaseAnswer,
   type Leased,
   type Settlement,
 } from '../deliveries.ts'
-import type { WorkCommand } from './commands.ts'
+import type { DuePlace, WorkCommand } from './commands.ts'
 
 const waiting = 0
 const pending = 1
@@ -68,6 +69,8 @@ export class Work {
         return this.#lease(command.subscription, command.limit, command.now)
       case 'settle':
         return command.settlements.map(settlement => this.#settle(settlement, command.now))
+      case 'bringForward':
+        return this.#bringForward(command.subscription, command.forward, command.after)
       case 'retry':
         return this.#retry(command.key, command.now)
       case 'retryDead':
@@ -157,6 +160,21 @@ export class Work {
     if (state === dead && holds) this.#add(settlement, held, 1)
     else this.#open(settlement, row.lane, now)
     return true
+  }
+
+  /** In the order of their time, which only ever becomes earlier: none is come to twice. */
+  #bringForward(subscription: number, { byMs, waitsMs, now }: Forward, after: DuePlace) {
+    const { state, due, sequence, replay } = after
+    const rows = this.#statements.dueBehind[state].all(subscription, due, sequence, replay, stepSize) as Row[]
+    let moved = 0
+    for (const row of rows) {
+      const explained = now + (waitsMs[row.spent] ?? waitsMs.at(-1) ?? 0)
+      if (row.due <= explained) continue
+      this.#statements.state.run({ ...row, due: Math.max(explained, row.due - byMs) })
+      moved++
+    }
+    const last = rows.length < stepSize ? undefined : rows.at(-1)
+    return { moved, next: last === undefined ? null : { ...last, state } }
   }
 
   #retry(key: DeliveryKey, now: number): boolean {
@@ -256,6 +274,12 @@ function prepare(db: Database) {
       `select ${columns} from deliveries
        where subscription = ? and state = ${state} and due <= ? order by due, sequence limit ?`,
     )
+  const dueBehind = (state: number) =>
+    statement(
+      `select ${columns} from deliveries
+       where subscription = ? and state = ${state} and (due, sequence, replay) > (?, ?, ?)
+       order by due, sequence, replay limit ?`,
+    )
   return {
     count: statement(
       `insert into delivery_counts (subscription, replay, state, count) values (?, ?, ?, ?)
@@ -281,6 +305,7 @@ function prepare(db: Database) {
        where subscription = ? and replay = ? and lane = ? order by sequence limit 1`,
     ),
     due: { pending: dueIn(pending), retrying: dueIn(retrying) },
+    dueBehind: { pending: dueBehind(pending), retrying: dueBehind(retrying) },
     nextDue: statement(
       `select min(due) as due from (
          select min(due) as due from deliveries where subscription = @subscription and state = 1

@@ -1,6 +1,7 @@
 // The delivery's part of the store: what is fed is written once, leased by one, and settled under its own lease.
 import { describe, expect, test } from 'vitest'
 import { deliveryId, deliveryKey, replayId, replayNumber } from '../../../src/store/deliveries.ts'
+import { testDeliveryClock } from './deliveries-clock.ts'
 import { testLanes } from './deliveries-lanes.ts'
 import { testDeliveryLists } from './deliveries-lists.ts'
 import { testDeliveryModel } from './deliveries-model.ts'
@@ -244,6 +245,7 @@ export function testDeliveries(open: OpenStore): void {
     })
   })
 
+  testDeliveryClock(open)
   testLanes(open)
   testSubscriptions(open)
   testDeliveryLists(open)
