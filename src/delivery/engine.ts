@@ -1,7 +1,7 @@
 // All subscriptions at work: a flow for each, woken by appends and by people, and ended together. It knows no thread and
 // no network: destinations are made by who starts it.
 import type { Chance, Clock } from '../clock.ts'
-import type { Deliveries, SubscriptionRow } from '../store/deliveries.ts'
+import { closedBreaker, type Deliveries, type SubscriptionRow } from '../store/deliveries.ts'
 import type { Destination } from './destination.ts'
 import { Flow } from './flow.ts'
 import type { FlowParts, FlowWatcher } from './flow-parts.ts'
@@ -177,6 +177,9 @@ export async function startEngine(parts: EngineParts): Promise<Engine> {
     // The cursor has moved on while the old one ended.
     const now = await rowOf(row.number)
     if (now === undefined || closing) return
-    flows.set(row.number, new Flow(spec, now, parts.open(spec), matcher(spec), flowParts))
+    // What it failed by may be what was changed: nobody waits for its next probe.
+    const fresh = old === undefined || now.breaker.state === 'closed' ? now : { ...now, breaker: closedBreaker }
+    flows.set(row.number, new Flow(spec, fresh, parts.open(spec), matcher(spec), flowParts))
+    if (fresh !== now) await store.setBreaker(row.number, closedBreaker)
   }
 }

@@ -57,6 +57,8 @@ export interface BreakerState {
   until: number | null
 }
 
+export const closedBreaker: BreakerState = { state: 'closed', failures: 0, opened: 0, until: null }
+
 export interface Replay {
   number: number
   subscription: number

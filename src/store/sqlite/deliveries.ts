@@ -1,14 +1,13 @@
 // The store's end for the delivery on SQLite: changes go to the writer's thread, reads to whatever reads beside it.
 import type { Kysely } from 'kysely'
-import type { BreakerState, Deliveries, DeliveryKey, LeaseAnswer, SubscriptionRow } from '../deliveries.ts'
-import { laneOf } from '../deliveries.ts'
+import type { Deliveries, DeliveryKey, LeaseAnswer, SubscriptionRow } from '../deliveries.ts'
+import { closedBreaker, laneOf } from '../deliveries.ts'
 import { DeliveryQueries } from '../delivery-queries.ts'
 import type { Queries } from '../queries.ts'
 import type { Tables } from '../tables.ts'
 import type { DuePlace, WorkCommand } from './commands.ts'
 import type { Writer } from './threads.ts'
 
-const closed: BreakerState = { state: 'closed', failures: 0, opened: 0, until: null }
 /** A subscription that was out of the configuration for longer starts anew. */
 const forgottenAfterMs = 7 * 86_400_000
 /** Rows that a step of a long change touches at the most: see work.ts. */
@@ -93,7 +92,7 @@ export function sqliteDeliveries({ writer, queries, reading, writing }: Delivery
       if (before !== undefined && isForgotten(before, now)) await forget(before.number, now)
       const { number } = await writing
         .insertInto('subscriptions')
-        .values({ name, origin, spec, sealed, cursor, createdat: now, breaker: JSON.stringify(closed) })
+        .values({ name, origin, spec, sealed, cursor, createdat: now, breaker: JSON.stringify(closedBreaker) })
         .onConflict(conflict =>
           conflict.column('name').doUpdateSet(({ eb, ref, or, and }) => {
             // As `isForgotten` says: a new one of the same name.
@@ -108,6 +107,12 @@ export function sqliteDeliveries({ writer, queries, reading, writing }: Delivery
               cursor: eb.case().when(anew).then(cursor).else(ref('subscriptions.cursor')).end(),
               paused: eb.case().when(anew).then(null).else(ref('subscriptions.paused')).end(),
               pausedat: eb.case().when(anew).then(null).else(ref('subscriptions.pausedat')).end(),
+              breaker: eb
+                .case()
+                .when(anew)
+                .then(JSON.stringify(closedBreaker))
+                .else(ref('subscriptions.breaker'))
+                .end(),
               removedat: null,
             }
           }),
