@@ -11,7 +11,7 @@ export default defineConfig({
   subscriptions: {
     all: { retry, to: http({ url: env('FAN_OUT_ALL') }) },
     ordered: { retry, order: 'subject', to: http({ url: env('FAN_OUT_ORDERED') }) },
-    failing: { retry, to: http({ url: env('FAN_OUT_FAILING') }) },
+    failing: { retry, breaker: { failures: 1_000_000 }, to: http({ url: env('FAN_OUT_FAILING') }) },
     dying: { retry, order: 'subject', to: http({ url: env('FAN_OUT_DYING'), deadOn: [422] }) },
     chosen: { retry, filter: "data.refs.loan == 'K1'", to: http({ url: env('FAN_OUT_CHOSEN') }) },
   },
