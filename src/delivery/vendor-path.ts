@@ -13,7 +13,8 @@ export function vendorUrl(baseUrl: string, path: string): URL {
   // URL parsers drop some of these and take others for a slash.
   if (/[\\\s\p{Cc}]/u.test(path)) throw refuse('got one with blanks, backslashes or control characters')
   const [before = ''] = path.split(/[?#]/, 1)
-  if (before.split(/\/|%2f|%5c/i).some(segment => /^(\.|%2e){1,2}$/i.test(segment)))
+  // Some servers take off what follows a `;` before they go up.
+  if (before.split(/\/|%2f|%5c/i).some(segment => /^(\.|%2e){1,2}(;|%3b|$)/i.test(segment)))
     throw refuse('got one with `.` or `..` in it')
   const base = new URL(baseUrl)
   const folder = base.pathname.replace(/\/$/, '')

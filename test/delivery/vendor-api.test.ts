@@ -206,6 +206,8 @@ describe('a path', () => {
     '/loans/../../admin',
     '/loans/%2e%2E/admin',
     '/loans/x%2F..%2f..%5cadmin',
+    '/loans/..;/..;x=1/admin',
+    '/loans/%2e.%3B/admin',
     '/./loans',
     '/loans\n/x',
     ' //elsewhere.example',
