@@ -104,6 +104,10 @@ export function headerProblem(value: string): string | undefined {
   return headerValue.test(value) ? undefined : 'expected a value without line ends and control characters'
 }
 
+export function bearerProblem(value: string): string | undefined {
+  return headerProblem(value) === undefined ? undefined : 'expected a token without line ends and control characters'
+}
+
 const plain = (what: string, max = 1_000) =>
   z
     .string({ error: `expected ${what}` })
@@ -120,7 +124,7 @@ const auth = <Text extends z.ZodType>(text: Text) =>
     'kind',
     [
       z.strictObject({ kind: z.literal('basic'), username, password: text }),
-      z.strictObject({ kind: z.literal('bearer'), token: text }),
+      z.strictObject({ kind: z.literal('bearer'), token: text.superRefine(checked(bearerProblem)) }),
       z.strictObject({
         kind: z.literal('oauth'),
         tokenUrl: url,

@@ -6,7 +6,7 @@ import type { AuthSpec, HttpSpec, SubscriptionSpec } from '../delivery/subscript
 import type { Config, Subscription } from './config.ts'
 import { ConfigError } from './config-error.ts'
 import type { HttpAuth, HttpDestination, HttpTls } from './http.ts'
-import { headerProblem, httpInConfig, isPem, signingSecretProblem, urlProblem } from './http-schema.ts'
+import { bearerProblem, headerProblem, httpInConfig, isPem, signingSecretProblem, urlProblem } from './http-schema.ts'
 import type { NamedUse } from './resolve-secrets.ts'
 import { Secret, type SecretLike, type SecretUse, secretUses, secretValues } from './secret.ts'
 import { optionMembers, subscriptionName, whole, withDefaults } from './subscription-schema.ts'
@@ -189,10 +189,11 @@ function pemProblem(given: string | Secret): string | undefined {
 }
 
 /** What could not be seen before the secrets were there. */
-function resolvedProblems({ url, secrets, headers, proxy }: HttpSpec, at: string): string[] {
+function resolvedProblems({ url, secrets, headers, proxy, auth }: HttpSpec, at: string): string[] {
   const found: [option: string, problem: string | undefined][] = [
     ['url', urlProblem(url)],
     ['proxy', proxy === undefined ? undefined : urlProblem(proxy, { credentials: true })],
+    ['auth.token', auth?.kind === 'bearer' ? bearerProblem(auth.token) : undefined],
     ...secrets.map((secret): [string, string | undefined] => ['secret', signingSecretProblem(secret)]),
     ...Object.entries(headers).map(([name, value]): [string, string | undefined] => [
       `headers.${name}`,

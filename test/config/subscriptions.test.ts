@@ -255,6 +255,8 @@ describe('each option is checked, by its name', () => {
     ],
     [{ auth: { kind: 'basic', username: 'a' } }, /auth\.password: expected a text/],
     [{ auth: { kind: 'bearer', token: '' } }, /auth\.token: expected a text/],
+    [{ auth: { kind: 'bearer', token: 'x\r\ny: z' } }, /auth\.token: expected a token without line ends/],
+    [{ auth: { kind: 'bearer', token: 'tok€n' } }, /auth\.token: expected a token without line ends/],
     [{ auth: { kind: 'bearer', token: 'x', scheme: 'y' } }, /auth\.scheme: there is no such option/],
     [
       { auth: { kind: 'oauth', tokenUrl: 'https://u:hidden@x', clientId: 'a', clientSecret: 'b' } },
@@ -377,6 +379,7 @@ describe('secrets', () => {
       'hid\nden',
       /^subscriptions\.a\.to\.headers\.x: expected a value/,
     ],
+    ['auth', given => ({ auth: { kind: 'bearer', token: given } }), 'hid\nden', /^subscriptions\.a\.to\.auth\.token: /],
     ['tls', given => ({ tls: { ca: given } }), '/hidden', /^subscriptions\.a\.to\.tls\.ca: expected PEM text/],
     ['proxy', given => ({ proxy: given }), 'hidden', /^subscriptions\.a\.to\.proxy: expected an http or https URL/],
   ])('that turn out to be none are named: %s', (name, make, value, problem) => {
