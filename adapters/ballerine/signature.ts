@@ -1,10 +1,12 @@
 // Ballerine's two proofs: an HMAC over the body, and a header that carries the very secret which keys that HMAC.
 // So both headers are read, and thereby scrubbed, whichever of them is required.
+
 import { createHmac } from 'node:crypto'
 import { type Check, passed, type Reads, refused } from '../../src/checks/check.ts'
 import { allOf } from '../../src/checks/combine.ts'
 import { equalsAnySecret } from '../../src/checks/equal.ts'
 import { sameBytes } from '../../src/checks/hmac.ts'
+import { macKey } from '../../src/checks/mac-key.ts'
 import { assertSecret, type SecretLike, secretUses, secretValues } from '../../src/config/secret.ts'
 
 const proofs = ['signature', 'authorization'] as const
@@ -42,7 +44,7 @@ export function signature({ secret, require = ['signature'] }: BallerineSignatur
 }
 
 function signatureCheck(secret: SecretLike): Check<'ballerine'> {
-  const mac = (key: string, body: Uint8Array | string) => createHmac('sha256', key).update(body).digest()
+  const mac = (key: string, body: Uint8Array | string) => createHmac('sha256', macKey(key)).update(body).digest()
   return {
     kind: 'ballerine-signature',
     forVendor: 'ballerine',

@@ -1,9 +1,11 @@
 // Banclo's `security.signature`: an HMAC-SHA256 inside the body that it signs. What it covers is documented nowhere,
 // so that is a setting; every strategy cuts members out of the raw bytes, since serialising anew would change them.
+
 import { createHmac } from 'node:crypto'
 import type { SampleRequest } from '../../src/adapter.ts'
 import { type Check, passed, readsNothing, refused, type SignContext } from '../../src/checks/check.ts'
 import { decodeSignature, hmac, sameBytes } from '../../src/checks/hmac.ts'
+import { macKey } from '../../src/checks/mac-key.ts'
 import { assertSecret, type SecretLike, secretUses, secretValues } from '../../src/config/secret.ts'
 import { removal } from '../../src/json/cut.ts'
 import type { MemberSpan } from '../../src/json/parse.ts'
@@ -45,7 +47,7 @@ export function signature({ secret, covers, header }: BancloSignatureOptions): C
     return { ...hmac({ header, secret, prefix }), forVendor: 'banclo' }
   }
   const mac = (key: string, pieces: readonly (Buffer | string)[]) => {
-    const digest = createHmac('sha256', key)
+    const digest = createHmac('sha256', macKey(key))
     for (const piece of pieces) digest.update(piece)
     return digest.digest()
   }

@@ -1,9 +1,11 @@
 // HMAC over the raw bytes with the signature in a header: GitHub's and Stripe's ways, and most others'.
+
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import type { InboundRequest } from '../adapter.ts'
 import { assertSecret, type SecretLike, secretUses, secretValues } from '../config/secret.ts'
 import { decodeBase64 } from './base64.ts'
 import { type Check, passed, refused } from './check.ts'
+import { macKey } from './mac-key.ts'
 
 const algorithms = ['sha1', 'sha256', 'sha384', 'sha512'] as const
 
@@ -54,7 +56,7 @@ export function hmac(options: HmacOptions): Check {
   }
   const parts = template.split(/(\{body\}|\{timestamp\})/).filter(part => part !== '')
   const digest = (key: string, timestamp: string, body: Uint8Array) => {
-    const mac = createHmac(algorithm, key)
+    const mac = createHmac(algorithm, macKey(key))
     for (const part of parts) mac.update(part === '{body}' ? body : part === '{timestamp}' ? timestamp : part)
     return mac.digest()
   }

@@ -1,11 +1,13 @@
 // What Postern is measured against, each in a process of its own: `ceiling` reads, verifies and parses, and stores
 // nothing; `naive` does the same and commits each request by itself before it answers.
-import { createHmac, timingSafeEqual } from 'node:crypto'
+import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import Sqlite from 'better-sqlite3'
 import { secret, signatureHeader } from './requests.ts'
 
+// The fastest that Node has: a MAC under a text takes five times as long.
+const key = createSecretKey(secret, 'utf8')
 const [, , kind, databasePath] = process.argv
 const store = kind === 'naive' ? naiveStore(databasePath!) : () => {}
 
@@ -14,7 +16,7 @@ const server = createServer((request, response) => {
   request.on('data', chunk => chunks.push(chunk))
   request.on('end', () => {
     const body = Buffer.concat(chunks)
-    const mac = createHmac('sha256', secret).update(body).digest()
+    const mac = createHmac('sha256', key).update(body).digest()
     const presented = Buffer.from(String(request.headers[signatureHeader]).slice('sha256='.length), 'hex')
     if (presented.length !== mac.length || !timingSafeEqual(presented, mac)) {
       response.writeHead(401).end()
