@@ -289,6 +289,17 @@ describe('the end of the gateway', () => {
     expect(handlers.begun('done')).toBe(0)
   })
 
+  test('what its worker has and has not begun is not begun any more', async () => {
+    const { signal, end } = ending()
+    const slow = acting(handlers.destination('acts', { timing: { closeGraceMs: 1_500 } }))
+    const running = [slow('never', { signal }), ...Array.from({ length: 12 }, () => slow('busy', { signal }))]
+    await until('the first is running', () => handlers.begun('busy') > 0)
+    end()
+    expect((await Promise.all(running)).at(-1)).toEqual(released)
+    await until('the worker has ended', () => handlers.threads() === 0)
+    expect(handlers.begun('busy')).toBeLessThan(12)
+  })
+
   test('close ends every worker, and what comes later is released', async () => {
     const closing = handlers.destination('acts', { timing: { closeGraceMs: 50 } })
     const never = closing.attempt(attemptOf({ act: 'never' }))

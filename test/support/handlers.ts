@@ -145,6 +145,7 @@ const acts: Record<string, (event: any, context: any) => unknown> = {
   thenable() { return { then(_: unknown, reject: (error: Error) => void) { reject(new Error('a thenable')) } } },
   async waits(_, { vendor }) { await vendor.fetch('/waits') },
   loops() { for (;;); },
+  busy() { for (const until = Date.now() + 50; Date.now() < until; ); },
   async loopsLater() { await delay(5); for (;;); },
   loopsInMicrotasks() { const on = (): Promise<void> => Promise.resolve().then(on); return on() },
   throwsOutside() { setTimeout(() => { throw new Error('a timer of its own') }, 5); return new Promise(() => {}) },
