@@ -99,13 +99,14 @@ describe('a dry run', () => {
       matched: 12,
       failed: 0,
       complete: true,
-      position: '0000000000000013',
+      position: '0000000000000014',
       sample: expect.any(Array),
     })
     expect(all.sample).toHaveLength(10)
     expect(all.sample[0]).toEqual({
       id: expect.stringMatching(/^evt_/),
-      sequence: '0000000000000001',
+      // Before it is what we tell of the pause.
+      sequence: '0000000000000002',
       source: 'plain',
       type: 'loan.created',
       subject: 'loan/0',
@@ -149,14 +150,14 @@ describe('a replay', () => {
         subscription: 'book',
         filter: { type: ['loan.created'] },
         first: '0000000000000001',
-        last: '0000000000000013',
+        last: '0000000000000014',
         createdAt: expect.stringMatching(/Z$/),
       },
     ])
     const { id } = answer.json as Shown
     await book.atLeast(before + 6)
     const done = await ended(id)
-    expect(done).toMatchObject({ state: 'done', matched: 6, lookedAt: 13, position: '0000000000000013' })
+    expect(done).toMatchObject({ state: 'done', matched: 6, lookedAt: 14, position: '0000000000000014' })
     expect(done.endedAt).toMatch(/Z$/)
     await until('all are settled', async () => (await progress(id)).deliveries.succeeded === 6)
     const received = book.received.slice(before)

@@ -4,7 +4,7 @@ import { banclo } from '../../adapters/banclo/index.ts'
 import { defineConfig, http } from '../../src/index.ts'
 import { secret, signedRequests } from '../faults/requests.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
-import { answers, startSubscriber, type Subscriber } from '../support/subscriber.ts'
+import { answers, type Subscriber, startSubscriber } from '../support/subscriber.ts'
 
 let gateway: TestGateway | undefined
 const subscribers: Subscriber[] = []

@@ -43,6 +43,8 @@ export const deliveries: Migration = {
                  or state = 5 or state = 6 or state = 7 or state = 8`.execute(db)
     await sql`create index deliveries_lane on deliveries (subscription, replay, lane, sequence)
               where lane is not null`.execute(db)
+    // A replay among a million of the live flow.
+    await sql`create index deliveries_replay on deliveries (replay, state, sequence) where replay > 0`.execute(db)
     await db.schema
       .createTable('attempts')
       .addColumn('sequence', 'integer', column => column.notNull())

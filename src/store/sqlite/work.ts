@@ -208,8 +208,9 @@ export class Work {
 
   /** A step of cancelling all that is not settled, of a subscription or of one replay; how many. */
   #cancel(subscription: number, replay: number | null, now: number): number {
-    const bound = { subscription, replay, limit: stepSize }
-    const rows = this.#statements.unsettled.all(bound) as Row[]
+    const { unsettled, replayed } = this.#statements
+    const bound = { subscription, limit: stepSize }
+    const rows = (replay === null ? unsettled.all(bound) : replayed.all({ ...bound, replay })) as Row[]
     // Without their lanes first: else each would make the next one pending.
     for (const row of rows) {
       this.#statements.leave.run({ ...row, state: cancelled, now })
@@ -266,6 +267,15 @@ export class Work {
 
 const columns = 'sequence, subscription, replay, state, attempt, spent, due, lane'
 const key = 'sequence = @sequence and subscription = @subscription and replay = @replay'
+
+/** By literals: see the partial indexes. */
+function unsettledOf(owner: string): string {
+  const states = ['state = 0', 'state = 1', 'state = 2', 'state = 3', 'state = 5 and lane is not null']
+  const each = states.map(
+    state => `select * from (select ${columns} from deliveries where ${owner} and ${state} limit @limit)`,
+  )
+  return `${each.join(' union all ')} limit @limit`
+}
 
 function prepare(db: Database) {
   const statement = (sql: string): Statement => db.prepare(sql)
@@ -337,15 +347,8 @@ function prepare(db: Database) {
        where subscription = ? and state = 5 and (sequence, replay) > (?, ?) order by sequence, replay limit ?`,
     ),
     ofEvent: statement(`select ${columns} from deliveries where sequence = ?`),
-    unsettled: statement(
-      ['state = 0', 'state = 1', 'state = 2', 'state = 3', 'state = 5 and lane is not null']
-        .map(
-          state => `select * from (select ${columns} from deliveries where subscription = @subscription and ${state}
-             and (@replay is null or replay = @replay) limit @limit)`,
-        )
-        .join(' union all ')
-        .concat(' limit @limit'),
-    ),
+    unsettled: statement(unsettledOf('subscription = @subscription')),
+    replayed: statement(unsettledOf('replay = @replay and replay > 0 and subscription = @subscription')),
     expired: statement(
       `select ${columns} from deliveries
        where subscription in (select number from subscriptions) and state = 8 and settledat < ? limit ?`,
