@@ -15,6 +15,7 @@ import {
 } from '../store/deliveries.ts'
 import { eventId, type StoredEvent, sequenceText } from '../store/record.ts'
 import type { EventFilter } from '../store/store.ts'
+import { inTurns } from '../turns.ts'
 import { readBody } from './body.ts'
 import { type DeliveryRoutesParts, namedSubscription } from './delivery-parts.ts'
 import type { Api } from './events.ts'
@@ -145,15 +146,20 @@ export function replayRoutes(api: Api, parts: DeliveryRoutesParts): void {
     let position = oldest === 0 ? head : oldest - 1
     while (position < head) {
       const page = await deliveries.filtered(filter, position, eventsAtOnce)
-      for (const event of page.events) {
-        if (event.sequence > head) break
+      let reached = Math.min(page.position, head)
+      await inTurns(page.events, event => {
+        if (event.sequence > head) return false
         const verdict = wanted.matches(event)
         if (verdict === 'failed') failed++
-        if (verdict !== 'yes') continue
-        matched++
-        if (sample.length < sampleSize) sample.push(event)
-      }
-      position = Math.min(page.position, head)
+        if (verdict === 'yes') {
+          matched++
+          if (sample.length < sampleSize) sample.push(event)
+        }
+        if (performance.now() < deadline) return true
+        reached = Math.min(event.sequence, head)
+        return false
+      })
+      position = reached
       if (performance.now() >= deadline) break
     }
     return {

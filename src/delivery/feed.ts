@@ -2,6 +2,7 @@
 // deliveries and moves the cursor in one transaction.
 import { type Deliveries, type Feed, laneOf, type Replay, type Scanned } from '../store/deliveries.ts'
 import type { EventFilter } from '../store/store.ts'
+import { inTurns } from '../turns.ts'
 import type { Matcher } from './match.ts'
 import type { SubscriptionSpec } from './subscription.ts'
 
@@ -67,9 +68,12 @@ export async function nextReplayPage(
 ): Promise<Feed | undefined> {
   if (cursor >= last) return undefined
   const { events, position } = await store.filtered(JSON.parse(filter) as EventFilter, cursor, replayedPerPage)
-  const matches = events
-    .filter(event => event.sequence <= last && matcher.matches(event) === 'yes')
-    .map((event): [number, string | null] => [event.sequence, lane(spec.order, event)])
+  const matches: [number, string | null][] = []
+  await inTurns(events, event => {
+    if (event.sequence > last) return false
+    if (matcher.matches(event) === 'yes') matches.push([event.sequence, lane(spec.order, event)])
+    return true
+  })
   return { subscription, replay: number, from: cursor, to: Math.min(position, last), matches, now }
 }
 
@@ -82,11 +86,11 @@ async function matching(
   const asked = events.filter((_, index) => verdicts[index] === 'filter').map(({ sequence }) => sequence)
   const passed = new Set<number>()
   let failed = 0
-  for (const event of asked.length === 0 ? [] : await store.events(asked)) {
+  await inTurns(asked.length === 0 ? [] : await store.events(asked), event => {
     const verdict = matcher.filtered(event)
     if (verdict === 'yes') passed.add(event.sequence)
     if (verdict === 'failed') failed++
-  }
+  })
   const wanted = events.filter(({ sequence }, index) => verdicts[index] === 'yes' || passed.has(sequence))
   return { wanted, failed }
 }
