@@ -197,7 +197,7 @@ export interface Deliveries {
   subscriptions(): Promise<SubscriptionRow[]>
   /**
    * Makes it, or brings its spec up to date. One of the configuration that had been removed goes on where it stood; after
-   * seven days, or where it had been made through the API, it is a new one: what was left of before is cancelled.
+   * seven days, or where either was made through the API, it is a new one: what was left of before is cancelled.
    * Returns its number.
    */
   putSubscription(subscription: {

@@ -89,7 +89,7 @@ export function sqliteDeliveries({ writer, queries, reading, writing }: Delivery
     subscriptions: () => read.subscriptions(),
     async putSubscription({ name, origin, spec, sealed, cursor, now }) {
       const before = (await read.subscriptions()).find(row => row.name === name)
-      if (before !== undefined && isForgotten(before, now)) await forget(before.number, now)
+      if (before !== undefined && isForgotten(before, origin, now)) await forget(before.number, now)
       const { number } = await writing
         .insertInto('subscriptions')
         .values({ name, origin, spec, sealed, cursor, createdat: now, breaker: JSON.stringify(closedBreaker) })
@@ -98,7 +98,10 @@ export function sqliteDeliveries({ writer, queries, reading, writing }: Delivery
             // As `isForgotten` says: a new one of the same name.
             const anew = or([
               eb('subscriptions.removedat', '<', now - forgottenAfterMs),
-              and([eb('subscriptions.removedat', 'is not', null), eb('subscriptions.origin', '=', 'api')]),
+              and([
+                eb('subscriptions.removedat', 'is not', null),
+                or([eb('subscriptions.origin', '=', 'api'), eb('subscriptions.origin', '!=', origin)]),
+              ]),
             ])
             return {
               origin,
@@ -204,6 +207,6 @@ export function sqliteDeliveries({ writer, queries, reading, writing }: Delivery
 }
 
 /** Whether one that was removed is a new one when it is there again. */
-function isForgotten({ origin, removedAt }: SubscriptionRow, now: number): boolean {
-  return removedAt !== null && (origin === 'api' || removedAt < now - forgottenAfterMs)
+function isForgotten({ origin, removedAt }: SubscriptionRow, next: SubscriptionRow['origin'], now: number): boolean {
+  return removedAt !== null && (origin === 'api' || origin !== next || removedAt < now - forgottenAfterMs)
 }

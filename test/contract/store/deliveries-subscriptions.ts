@@ -94,6 +94,16 @@ export function testSubscriptions(open: OpenStore): void {
       expect(await desk.states()).toEqual({ 5: 'cancelled' })
     })
 
+    test('one that left the configuration and is made over the API is a new one: nothing goes to a stranger', async () => {
+      const desk = await subscribe(inbox.store)
+      await desk.feed([5])
+      await desk.deliveries.pause(desk.number, 'person', at)
+      await desk.deliveries.remove(desk.number, at)
+      await put(desk.name, { origin: 'api', cursor: 9, now: at + 1 })
+      expect(await desk.row()).toMatchObject({ origin: 'api', removedAt: null, cursor: 9, paused: null })
+      expect(await desk.states()).toEqual({ 5: 'cancelled' })
+    })
+
     test('the unsettled deliveries of a removed one are cancelled in their time, and nobody else’s', async () => {
       const [gone, late, there] = await Promise.all(range(3).map(() => subscribe(inbox.store)))
       for (const desk of [gone!, late!, there!]) await desk.feed([1, 2, [3, 'loan/A'], [4, 'loan/A'], 5, 6])
