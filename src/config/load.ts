@@ -8,6 +8,7 @@ import type { Config } from './config.ts'
 import { ConfigError } from './config-error.ts'
 
 const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+const ours = fileURLToPath(new URL('..', import.meta.url))
 const running = (path: string) => new URL(`../../${path}.${ending}`, import.meta.url).href
 const names = new Map([
   ['postern', running('src/index')],
@@ -30,10 +31,25 @@ export async function loadConfig(path: string | undefined, folder: string): Prom
     return { config: module.default, path: file }
   } catch (error) {
     if (error instanceof ConfigError) throw error
-    throw new ConfigError([`${file}: ${error instanceof Error ? error.message : String(error)}`])
+    throw new ConfigError([
+      `${placeOf(error, dirname(realpathSync(file))) ?? file}: ${error instanceof Error ? error.message : String(error)}`,
+    ])
   } finally {
     hooks.deregister()
   }
+}
+
+/**
+ * The file and line in `folder` that an error comes from, where it says so: its message often names neither, and the
+ * file may be one that another imports.
+ */
+export function placeOf(error: unknown, folder: string): string | undefined {
+  const stack = error instanceof Error ? (error.stack ?? '') : ''
+  for (const [, given = ''] of stack.matchAll(/((?:file:\/\/)?\/[^\s()]+?\.[cm]?[jt]s:\d+)/g)) {
+    const place = given.replace(/^file:\/\//, '')
+    if (place.startsWith(`${folder}/`) && !place.startsWith(ours) && !place.includes('/node_modules/')) return place
+  }
+  return undefined
 }
 
 /** From now on `postern` means the running copy in this thread, and `.ts` files beside the configuration are modules. */

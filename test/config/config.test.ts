@@ -327,7 +327,7 @@ describe('a configuration file', () => {
       ['none.ts', undefined, /POSTERN_CONFIG: there is no file .*none\.ts/],
       ['broken.mjs', 'export default {', /broken\.mjs: /],
       ['nothing.mjs', 'export const config = {}', /nothing\.mjs: expected `export default defineConfig/],
-      ['throws.mjs', "throw new TypeError('PUBLIC_URL is not set')", /throws\.mjs: PUBLIC_URL is not set/],
+      ['throws.mjs', "\nthrow new TypeError('PUBLIC_URL is not set')", /throws\.mjs:2: PUBLIC_URL is not set/],
     ]
     for (const [name, text, message] of cases) {
       if (text !== undefined) writeFileSync(join(folder, name), text)

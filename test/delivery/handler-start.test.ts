@@ -70,6 +70,13 @@ describe('the function', () => {
     expect(handlers.logged).toMatchObject([{ message: 'given', fields: { known: true } }])
   })
 
+  test('that is broken is named with its file and line, whichever imports it', async () => {
+    handlers = withHandlers(`book: { to: lazy(() => import('./loan.ts')) }`)
+    handlers.write('loan.ts', `export { default } from './deeper.ts'`)
+    handlers.write('deeper.ts', 'const limit: number = 1\nexport default async (=> limit\n')
+    expect(await handlers.destination('book').attempt(attemptOf({}))).toEqual(failedWith('deeper.ts:2)'))
+  })
+
   test('is loaded at the first delivery, and once for many', async () => {
     handlers = withHandlers(`book: { to: () => {} }`)
     const destination = handlers.destination('book')

@@ -5,7 +5,7 @@ import { dirname } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Handler } from '../../config/handler.ts'
 import { functionOf } from '../../config/handler-function.ts'
-import { loadConfig, nameOurselves } from '../../config/load.ts'
+import { loadConfig, nameOurselves, placeOf } from '../../config/load.ts'
 import { lateValues } from '../../config/resolve-secrets.ts'
 import { readSecretsLate } from '../../config/secret.ts'
 import type { VendorAnswer } from '../vendor-api.ts'
@@ -206,5 +206,7 @@ try {
   port.on('message', (message: ToWorker) => received(handler, message))
   send({ kind: 'ready' })
 } catch (error) {
-  send({ kind: 'unusable', reason: error instanceof Error ? error.message : String(error) })
+  const reason = error instanceof Error ? error.message : String(error)
+  const place = placeOf(error instanceof Error ? (error.cause ?? error) : error, dirname(configPath))
+  send({ kind: 'unusable', reason: place === undefined ? reason : `${reason} (${place})` })
 }
