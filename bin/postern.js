@@ -17,6 +17,9 @@ const cache = new URL('../node_modules/.cache/postern-compile', import.meta.url)
 module.enableCompileCache(fileURLToPath(cache))
 if (!process.env.NODE_COMPILE_CACHE) process.env.NODE_COMPILE_CACHE = fileURLToPath(cache)
 
+// Names are looked up by the system in half of these threads, and two servers that never answer would stop all others.
+if (!process.env.UV_THREADPOOL_SIZE) process.env.UV_THREADPOOL_SIZE = '16'
+
 const source = new URL('../src/main.ts', import.meta.url)
 const main = existsSync(source) ? source : new URL('../dist/src/main.js', import.meta.url)
 // Neither `await` nor `??=` here: an old Node would fail on them before it is told what it lacks.

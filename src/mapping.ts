@@ -92,8 +92,7 @@ export function compileMapping(
       return { notUnderstood: `${setting}.subject: expected kind/id` }
     }
     const named = textOf(found.type)
-    const type =
-      named === undefined ? context.fallbackType : mayEmit(named) ? named : typeName(context.prefix, named)
+    const type = named === undefined ? context.fallbackType : mayEmit(named) ? named : typeName(context.prefix, named)
     if (type === undefined) return { notUnderstood: `${setting}.type found no type` }
     const data = mappedData(found.data ?? null, context.currency)
     const problem = data === undefined ? 'expected an object' : problemOf(type, data)

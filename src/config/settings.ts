@@ -38,7 +38,9 @@ const environment = z.object({
   POSTERN_ADMIN_HOST: text.optional(),
   // On SQLite one process holds the file: one that only delivers would have nothing to deliver.
   POSTERN_ROLE: z
-    .enum(['all', 'ingest'], { error: "expected 'all' or 'ingest': this version keeps all in one process" })
+    .enum(['all', 'ingest'], {
+      error: "expected 'all' or 'ingest': this version does not deliver from another process",
+    })
     .default('all'),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   NODE_ENV: z.string().optional(),

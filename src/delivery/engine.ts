@@ -173,6 +173,7 @@ export async function startEngine(parts: EngineParts): Promise<Engine> {
       ending.delete(old)
       settlements.flush()
     }
+    if (spec === undefined) watcher.ended(row.name)
     if (spec === undefined || closing) return
     // The cursor has moved on while the old one ended.
     const now = await rowOf(row.number)

@@ -35,4 +35,6 @@ export interface FlowWatcher {
   /** Events that its filter could not be evaluated on. */
   unfiltered(subscription: string, count: number): void
   failed(subscription: string, error: unknown): void
+  /** It is delivered no more: it was removed. */
+  ended(subscription: string): void
 }

@@ -2,6 +2,13 @@
 import PQueue from 'p-queue'
 import type { SubscriptionSpec } from './subscription.ts'
 
+/**
+ * Leased beyond those under way, for each of them: none waits for the next lease, and a lease is for many, since what a
+ * turn costs does not depend on how many it is for.
+ */
+const leasedAhead = 4
+const leasedAheadMax = 64
+
 export class Gate {
   readonly #spec: Pick<SubscriptionSpec, 'concurrency' | 'rate'>
   readonly #underWay = new Set<Promise<void>>()
@@ -12,18 +19,18 @@ export class Gate {
     this.#queue = queueFor(spec)
   }
 
-  /** Attempts that it would take at this moment: some ahead of those under way, so that none waits for the next lease. */
+  /** Attempts that it would take at this moment. */
   get room(): number {
     const { concurrency, rate } = this.#spec
     const { size, pending } = this.#queue
     // What waits for the rate has been leased and is shown as under way: no more of them than may begin soon.
     if (rate !== null) return size > 0 ? 0 : Math.max(0, Math.min(concurrency - pending, rate.limit))
-    return Math.max(0, concurrency * 2 - size - pending)
+    return Math.max(0, concurrency + ahead(concurrency) - size - pending)
   }
 
   /** So much that a lease is worth its while. */
   get roomWanted(): number {
-    return this.#spec.rate === null ? Math.max(1, this.#spec.concurrency >> 1) : 1
+    return this.#spec.rate === null ? ahead(this.#spec.concurrency) >> 1 : 1
   }
 
   /** `run` never rejects. */
@@ -54,6 +61,10 @@ export class Gate {
     await running
     this.#underWay.delete(running)
   }
+}
+
+function ahead(concurrency: number): number {
+  return Math.min(concurrency * leasedAhead, leasedAheadMax)
 }
 
 function queueFor({ concurrency, rate }: Pick<SubscriptionSpec, 'concurrency' | 'rate'>): PQueue {

@@ -50,6 +50,7 @@ export function flowWatcher({ metrics, announcer, log }: WatcherParts): FlowWatc
       log.error({ subscription, count }, 'events were deleted by age before they were fed to this subscription'),
     unfiltered: (subscription, count) =>
       log.warn({ subscription, count }, 'the filter cannot be evaluated on some events: they are not delivered'),
+    ended: subscription => metrics.forget(subscription),
     failed: (subscription, error) =>
       log.error({ err: error, subscription }, 'the delivery could not go on; it is tried again'),
   }

@@ -50,9 +50,9 @@ async function withSetting(
 
 export async function delivering(bench: Bench): Promise<void> {
   const { quick, rounds } = bench
-  const count = quick ? 8_000 : 30_000
+  const seconds = quick ? 2 : 6
   await withSetting(bench, { http: 1 }, async setting => {
-    const { rates, ingest, ceilings } = await endToEnd(bench, setting, count)
+    const { rates, ingest, ceilings } = await endToEnd(bench, setting, seconds)
     report('request to one HTTP subscriber, ingest running', `${spread(rates)}`, '≥ 3000/s', median(rates) >= 3_000)
     const shares = ingest.map((each, round) => each / ceilings[round]!)
     report(
@@ -64,7 +64,7 @@ export async function delivering(bench: Bench): Promise<void> {
     await latency(bench, setting)
   })
   await withSetting(bench, { http: 5 }, async setting => {
-    const { rates } = await endToEnd(bench, setting, quick ? 3_000 : 10_000)
+    const { rates } = await endToEnd(bench, setting, seconds)
     report('request to each of five HTTP subscribers', `${spread(rates)}, ${rate(median(rates) * 5)} deliveries`)
   })
   await withSetting(bench, { handlers: 1 }, async ({ postern, requests }) => {
@@ -72,10 +72,10 @@ export async function delivering(bench: Bench): Promise<void> {
     for (let round = 0; round <= rounds; round++) {
       const before = await delivered(postern)
       const started = performance.now()
-      await sendAll(postern, requests, count)
-      await until(async () => (await delivered(postern)) >= before + count)
+      const { sent } = await closedLoop(postern.port, requests, { connections: bench.connections, seconds })
+      await until(async () => (await delivered(postern)) >= before + sent)
       // The first round starts the worker.
-      if (round > 0) rates.push(count / ((performance.now() - started) / 1000))
+      if (round > 0) rates.push(sent / ((performance.now() - started) / 1000))
     }
     report('request to a local handler, ingest running', spread(rates), '≥ 6000/s', median(rates) >= 6_000)
   })
@@ -83,7 +83,7 @@ export async function delivering(bench: Bench): Promise<void> {
   const alone: number[] = []
   for (const silent of [0, 1]) {
     await withSetting(bench, { http: 1, silent }, async setting => {
-      const { rates } = await endToEnd(bench, setting, count)
+      const { rates } = await endToEnd(bench, setting, seconds)
       ;(silent === 0 ? alone : beside).push(...rates)
     })
   }
@@ -97,12 +97,12 @@ export async function delivering(bench: Bench): Promise<void> {
 }
 
 /** Events a second from the first request to the last receipt; and what was taken in meanwhile, beside the ceiling. */
-async function endToEnd({ folder, quick, rounds, connections }: Bench, setting: Setting, count: number) {
+async function endToEnd({ folder, quick, rounds, connections }: Bench, setting: Setting, seconds: number) {
   const { postern, requests, subscribers } = setting
   const rates: number[] = []
   const ingest: number[] = []
   const ceilings: number[] = []
-  await sendAll(postern, requests, 2_000)
+  await openLoop(postern.port, requests.take(2_000), { perSecond: 1e9 })
   await Promise.all(subscribers.map(subscriber => until(async () => (await subscriber.count()) >= 2_000)))
   for (let round = 0; round < rounds; round++) {
     const rival = await startRival('ceiling', join(folder, 'none.db'))
@@ -113,10 +113,10 @@ async function endToEnd({ folder, quick, rounds, connections }: Bench, setting: 
 
     await Promise.all(subscribers.map(subscriber => subscriber.forget()))
     const started = performance.now()
-    const sent = await sendAll(postern, requests, count)
-    ingest.push(sent.perSecond)
-    await Promise.all(subscribers.map(subscriber => until(async () => (await subscriber.count()) >= sent.count)))
-    rates.push(sent.count / ((performance.now() - started) / 1000))
+    const { sent, perSecond } = await closedLoop(postern.port, requests, { connections, seconds })
+    ingest.push(perSecond)
+    await Promise.all(subscribers.map(subscriber => until(async () => (await subscriber.count()) >= sent)))
+    rates.push(sent / ((performance.now() - started) / 1000))
     note(
       `round ${round + 1}: ${rate(rates[round]!)} end to end, ${rate(ingest[round]!)} taken in, ceiling ${rate(ceilings[round]!)}`,
     )
@@ -146,17 +146,6 @@ async function latency({ quick, rounds }: Bench, { postern, requests, subscriber
   }
   report('acknowledged to received at 500/s: p50', `${ms(median(p50))} (${list(p50)})`, '≤ 10 ms', median(p50) <= 10)
   report('acknowledged to received at 500/s: p99', `${ms(median(p99))} (${list(p99)})`, '≤ 60 ms', median(p99) <= 60)
-}
-
-async function sendAll(
-  { port }: Running,
-  requests: RequestFile,
-  count: number,
-): Promise<{ perSecond: number; count: number }> {
-  const some = requests.take(count)
-  const started = performance.now()
-  await openLoop(port, some, { perSecond: 1e9 })
-  return { perSecond: count / ((performance.now() - started) / 1000), count }
 }
 
 /** Deliveries that succeeded, of all subscriptions. */

@@ -36,7 +36,7 @@ describe('the breaker', () => {
     const to = running.to('one')
     to.answer = never
     await running.start()
-    expect(await running.counts('one')).toMatchObject({ delivering: 6 })
+    expect(await running.counts('one')).toMatchObject({ delivering: 10 })
     for (const attempt of to.open) attempt.end(bad)
     await running.quiet()
     expect(to.attempts).toHaveLength(3)
@@ -116,7 +116,7 @@ describe('a pause', () => {
     const to = running.to('one')
     to.answer = never
     await running.start()
-    expect(await running.counts('one')).toMatchObject({ delivering: 4 })
+    expect(await running.counts('one')).toMatchObject({ delivering: 10 })
     await pause('one', 'person')
     expect(await running.counts('one')).toEqual({ delivering: 2, pending: 8 })
     await expectUncharged('one')

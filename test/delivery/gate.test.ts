@@ -36,14 +36,16 @@ test('lets through as many as may be under way, and the next when one ends', asy
 
 test('has room for some ahead of those under way, and for none ahead of a rate', async () => {
   const plain = new Gate({ concurrency: 2, rate: null })
-  expect(plain.room).toBe(4)
+  expect(plain.room).toBe(10)
   const through = passing(plain)
   for (const name of ['a', 'b', 'c']) through.add(name)
-  expect(plain.room).toBe(1)
-  through.add('d')
+  expect(plain.room).toBe(7)
+  for (const name of ['d', 'e', 'f', 'g', 'h', 'i', 'j']) through.add(name)
   expect(plain.room).toBe(0)
   await through.end('a')
   expect(plain.room).toBe(1)
+  // However many may be under way, what is leased ahead of them is bounded.
+  expect(new Gate({ concurrency: 500, rate: null }).room).toBe(564)
 
   const limited = new Gate({ concurrency: 9, rate: { limit: 2, intervalMs: 1_000 } })
   expect(limited.room).toBe(2)

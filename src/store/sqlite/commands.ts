@@ -100,7 +100,7 @@ export type WorkCommand =
   /** A step of it, behind this place. */
   | { op: 'retryDead'; subscription: number; after: { sequence: number; replay: number }; now: number }
   | { op: 'skipLane'; subscription: number; lane: string; now: number }
-  | { op: 'cancel'; subscription: number; replay: number | null; now: number; whileRemoved?: boolean }
+  | { op: 'cancel'; subscription: number; replay: number | null; now: number; whileRemoved?: boolean; dead?: boolean }
   | { op: 'sweepExpired'; before: number }
 
 export interface Outcome {

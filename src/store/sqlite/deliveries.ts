@@ -52,7 +52,8 @@ export function sqliteDeliveries({ writer, queries, reading, writing }: Delivery
     for (const replay of await read.runningReplays()) {
       if (replay.subscription === subscription) await endReplay(replay.number, 'cancelled', now)
     }
-    await steps(() => run<number>({ op: 'cancel', subscription, replay: null, now }))
+    // Dead ones too: else trying all dead ones again would send the new one's destination what the old one was for.
+    await steps(() => run<number>({ op: 'cancel', subscription, replay: null, now, dead: true }))
   }
 
   return {

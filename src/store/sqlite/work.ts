@@ -79,7 +79,7 @@ export class Work {
         return this.#skipLane(command.subscription, command.lane, command.now)
       case 'cancel':
         if (command.whileRemoved && this.#statements.removed.get(command.subscription) === undefined) return 0
-        return this.#cancel(command.subscription, command.replay, command.now)
+        return this.#cancel(command)
       case 'sweepExpired':
         return this.#sweepExpired(command.before)
     }
@@ -207,15 +207,16 @@ export class Work {
   }
 
   /** A step of cancelling all that is not settled, of a subscription or of one replay; how many. */
-  #cancel(subscription: number, replay: number | null, now: number): number {
-    const { unsettled, replayed } = this.#statements
+  #cancel({ subscription, replay, now, dead: all = false }: WorkCommand & { op: 'cancel' }): number {
+    const { unsettled, unsettledOrDead, replayed } = this.#statements
     const bound = { subscription, limit: stepSize }
-    const rows = (replay === null ? unsettled.all(bound) : replayed.all({ ...bound, replay })) as Row[]
+    const ofAll = all ? unsettledOrDead : unsettled
+    const rows = (replay === null ? ofAll.all(bound) : replayed.all({ ...bound, replay })) as Row[]
     // Without their lanes first: else each would make the next one pending.
     for (const row of rows) {
       this.#statements.leave.run({ ...row, state: cancelled, now })
       this.#move(row, cancelled)
-      if (row.state === dead) this.#add(row, held, -1)
+      if (row.state === dead && row.lane !== null) this.#add(row, held, -1)
     }
     return rows.length
   }
@@ -269,8 +270,8 @@ const columns = 'sequence, subscription, replay, state, attempt, spent, due, lan
 const key = 'sequence = @sequence and subscription = @subscription and replay = @replay'
 
 /** By literals: see the partial indexes. */
-function unsettledOf(owner: string): string {
-  const states = ['state = 0', 'state = 1', 'state = 2', 'state = 3', 'state = 5 and lane is not null']
+function unsettledOf(owner: string, dead = 'state = 5 and lane is not null'): string {
+  const states = ['state = 0', 'state = 1', 'state = 2', 'state = 3', dead]
   const each = states.map(
     state => `select * from (select ${columns} from deliveries where ${owner} and ${state} limit @limit)`,
   )
@@ -348,6 +349,7 @@ function prepare(db: Database) {
     ),
     ofEvent: statement(`select ${columns} from deliveries where sequence = ?`),
     unsettled: statement(unsettledOf('subscription = @subscription')),
+    unsettledOrDead: statement(unsettledOf('subscription = @subscription', 'state = 5')),
     replayed: statement(unsettledOf('replay = @replay and replay > 0 and subscription = @subscription')),
     expired: statement(
       `select ${columns} from deliveries

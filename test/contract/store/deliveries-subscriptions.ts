@@ -94,6 +94,18 @@ export function testSubscriptions(open: OpenStore): void {
       expect(await desk.states()).toEqual({ 5: 'cancelled' })
     })
 
+    test('what is dead of one that was deleted is not tried again for a new one of its name', async () => {
+      const number = await put('dead before', { origin: 'api', cursor: 4 })
+      const desk = new Desk(inbox.store, number, 'dead before')
+      await desk.feed([5, [6, 'loan/A'], [7, 'loan/A']])
+      for (const leased of await desk.lease()) await desk.settle(leased, 'dead', { holds: true })
+      await desk.deliveries.remove(number, at)
+      await put('dead before', { origin: 'api', cursor: 9, now: at + 1 })
+      expect(await desk.states()).toEqual({ 5: 'cancelled', 6: 'cancelled', 7: 'cancelled' })
+      expect(await desk.deliveries.retryDead(number, at + 2)).toBe(0)
+      await desk.expectCounted()
+    })
+
     test('one that left the configuration and is made over the API is a new one: nothing goes to a stranger', async () => {
       const desk = await subscribe(inbox.store)
       await desk.feed([5])
