@@ -63,6 +63,13 @@ export function specOf(name: string, subscription: Subscription): SubscriptionSp
   if (isHandler(to)) return { ...spec, to: { kind: 'handler', memoryMiB: memoryMiB ?? memoryMiBDefault } }
   const at = `subscriptions.${name}.to`
   const destination = to as HttpDestination
+  // Where one develops, what only others can make may be missing still; without it there is nowhere to send to.
+  const missing = subscriptionSecrets(subscription).filter(({ secret }) => !secret.resolved)
+  if (missing.length > 0) {
+    throw new ConfigError(
+      missing.map(({ secret }) => `${at}: the secret ${secret.name} is not set, and cannot be made here`),
+    )
+  }
   const unreadable = tlsProblems(destination.tls, `${at}.tls`)
   if (unreadable.length > 0) throw new ConfigError(unreadable)
   const http = httpSpecOf(destination)

@@ -8,10 +8,12 @@ import { arix, banclo, embarc, receeve, standardWebhooks } from '../../adapters/
 import { basic } from '../../src/checks/basic.ts'
 import { unverified } from '../../src/checks/combine.ts'
 import { pathToken } from '../../src/checks/path-token.ts'
-import type { Config } from '../../src/config/config.ts'
+import { type Config, defineConfig } from '../../src/config/config.ts'
 import { ConfigError } from '../../src/config/config-error.ts'
+import { http } from '../../src/config/http.ts'
 import { secret } from '../../src/config/secret.ts'
 import { readSettings } from '../../src/config/settings.ts'
+import { specsOf } from '../../src/config/subscriptions.ts'
 import { AppError } from '../../src/errors.ts'
 import { type Gateway, startGateway } from '../../src/gateway.ts'
 import { openLog } from '../../src/observe/log.ts'
@@ -99,6 +101,15 @@ describe('where one develops, what is missing is made', () => {
       expect(readFileSync(path, 'utf8')).toBe(text)
     }
   })
+})
+
+test('what only others can make is not made, and is missed by its name', () => {
+  const url = 'https://hooks.example.com'
+  const auth = { kind: 'bearer', token: secret('NOBODYS_TOKEN') } as const
+  const { subscriptions } = defineConfig({ ...config(), subscriptions: { theirs: { to: http({ url, auth }) } } })
+  expect(() => specsOf({ ...(subscriptions && { subscriptions }) })).toThrow(
+    'subscriptions.theirs.to: the secret NOBODYS_TOKEN is not set',
+  )
 })
 
 describe('anywhere else a missing one stops the start', () => {
