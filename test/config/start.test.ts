@@ -37,7 +37,7 @@ const cases: [name: string, env: Record<string, string>, said: readonly (string 
   ],
   ['with a configuration that is not there', { POSTERN_CONFIG: 'missing.ts' }, [/POSTERN_CONFIG: .*missing\.ts/]],
   ['with one that exports nothing', { POSTERN_CONFIG: 'none.ts' }, [/none\.ts: expected `export default defineConfig/]],
-  ['with one that throws', { POSTERN_CONFIG: 'throws.ts' }, [/throws\.ts: NOT_SET_AT_ALL is not set: set it/]],
+  ['with one that throws', { POSTERN_CONFIG: 'throws.ts' }, [/throws\.ts:\d+: NOT_SET_AT_ALL is not set: set it/]],
   [
     'with one that is wrong in several places',
     { POSTERN_CONFIG: 'wrong.ts' },
