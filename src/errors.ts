@@ -17,6 +17,7 @@ export const errorStatus = {
   not_matching: 409,
   not_settled: 409,
   lane_not_held: 409,
+  too_many_subscriptions: 409,
   position_gone: 410,
   body_too_large: 413,
   uri_too_long: 414,

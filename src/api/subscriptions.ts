@@ -1,5 +1,6 @@
 // The routes of subscriptions: those of the configuration file and those made here, and what people do to them.
 import type { Context } from 'hono'
+import PQueue from 'p-queue'
 import { z } from 'zod'
 import { subscriptionName } from '../config/subscription-schema.ts'
 import { EgressRefused } from '../delivery/egress.ts'
@@ -20,10 +21,14 @@ import { describer } from './subscription-form.ts'
 
 const nothing = z.strictObject({})
 const madeSecretBytes = 32
+/** That are there at once: each looks at every append. */
+const madeHereMax = 200
 
 export function subscriptionRoutes(api: Api, parts: DeliveryRoutesParts): void {
   const { store, control, announcer, box, clock, chance } = parts
   const { deliveries } = store
+  /** One at a time: of two that make one name each would tell a secret, and only one would hold. */
+  const puts = new PQueue({ concurrency: 1 })
 
   api.get('/subscriptions', async context => {
     readParameters(noParameters, context.req.url)
@@ -41,10 +46,20 @@ export function subscriptionRoutes(api: Api, parts: DeliveryRoutesParts): void {
     const named = subscriptionName.safeParse(name)
     if (!named.success) throw badParameter('name', named.error.issues[0]!.message)
     const spec = parseApiSubscription(name, await readBody(context, subscriptionBody))
-    const row = await subscriptionRow(store, name)
+    await assertCallable(spec.to)
+    const { body, status } = await puts.add(() => put(spec))
+    return context.json(body, status)
+  })
+
+  async function put(spec: SubscriptionSpec & { to: HttpSpec }): Promise<{ body: object; status: 200 | 201 }> {
+    const { name } = spec
+    const rows = await deliveries.subscriptions()
+    const row = rows.find(each => each.name === name)
     if (row?.origin === 'config' && row.removedAt === null) throw inConfig(name)
     const isThere = row !== undefined && row.removedAt === null
-    await assertCallable(spec.to)
+    if (!isThere && rows.filter(each => each.origin === 'api' && each.removedAt === null).length >= madeHereMax) {
+      throw new AppError('too_many_subscriptions', `there are ${madeHereMax} subscriptions made here: delete one first`)
+    }
     const made = keepOrMakeSecret(spec, isThere ? row : undefined)
     if (!isThere) await assertStart(spec.start)
     await deliveries.putSubscription({
@@ -58,8 +73,8 @@ export function subscriptionRoutes(api: Api, parts: DeliveryRoutesParts): void {
     control.changed()
     const body = await shown(found(await subscriptionRow(store, name)))
     // Nobody is told again.
-    return context.json({ ...body, ...(made === undefined ? {} : { secret: made }) }, isThere ? 200 : 201)
-  })
+    return { body: { ...body, ...(made === undefined ? {} : { secret: made }) }, status: isThere ? 200 : 201 }
+  }
 
   api.delete('/subscriptions/:name', async context => {
     const row = await asked(context)
