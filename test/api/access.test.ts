@@ -140,7 +140,7 @@ describe('methods and paths', () => {
     '/conflicts/1e3/raw',
     '/conflicts/99999999999999999999/raw',
     '/conflicts/1/raw',
-    '/subscriptions',
+    '/subscription',
   ])('GET /api/v1%s is not there', async path => {
     expectProblem(await gateway.api(path), 404, 'not_found')
   })

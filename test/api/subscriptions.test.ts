@@ -455,7 +455,11 @@ describe('after a restart', () => {
 
     running = await start()
     try {
-      expect(await shownBy(running)).toMatchObject({ paused: { by: 'person' }, lag: expect.toBeOneOf([1, 2]), problem: null })
+      expect(await shownBy(running)).toMatchObject({
+        paused: { by: 'person' },
+        lag: expect.toBeOneOf([1, 2]),
+        problem: null,
+      })
       expect(sink.received).toHaveLength(0)
       await running.api('/subscriptions/kept/resume', { method: 'POST' })
       await sink.atLeast(1)

@@ -14,7 +14,8 @@ test('retention takes events with their requests at once, and their identities i
   const count = (table: string) => (db.prepare(`select count(*) as n from ${table}`).get() as { n: number }).n
   const counts = () =>
     Object.fromEntries(['events', 'requests', 'identities', 'minutes'].map(table => [table, count(table)]))
-  const expire = (days: number) => store.expire(new Map(), start + days * day, start + days * day, new AbortController().signal)
+  const expire = (days: number) =>
+    store.expire(new Map(), start + days * day, start + days * day, new AbortController().signal)
   try {
     for (let batch = 0; batch < 5; batch++) {
       const records = Array.from({ length: 1_000 }, (_, index) =>
