@@ -34,7 +34,6 @@ export async function backlog({ folder, quick }: Bench): Promise<void> {
   report('resident memory meanwhile', `${resident.toFixed(0)} MiB`, '≤ 300 MiB', resident <= 300)
 
   // Held: rows as the feed writes them for a lane whose head is dead.
-  for (const held of [10_000, count]) hold(path, held)
   await leases(path, count)
   await subscriber.forget()
   const again = performance.timeOrigin + performance.now()
