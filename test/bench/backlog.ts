@@ -9,13 +9,17 @@ import { prefill } from './prefill.ts'
 import { residentMiB, startPostern, startSubscriber } from './processes.ts'
 import { median, ms, note, report } from './report.ts'
 
+/** Events behind those that are held. */
+const ahead = 5_000
+const leaseSize = 32
+
 export async function backlog({ folder, quick }: Bench): Promise<void> {
   const count = quick ? 100_000 : 1_000_000
   const home = join(folder, 'backlog')
   mkdirSync(home)
   const path = join(home, 'postern.db')
   note(`storing ${count} events, and as many deliveries held behind one`)
-  await prefill(path, count)
+  await prefill(path, count + ahead)
 
   // Behind a cursor: a subscription that begins at the beginning.
   const subscriber = await startSubscriber()
@@ -35,6 +39,7 @@ export async function backlog({ folder, quick }: Bench): Promise<void> {
 
   // Held: rows as the feed writes them for a lane whose head is dead.
   await leases(path, count)
+  hold(path, count)
   await subscriber.forget()
   const again = performance.timeOrigin + performance.now()
   const second = await startPostern(home, { SUBSCRIBERS: subscriber.url, ORDER: 'subject' })
@@ -51,40 +56,45 @@ export async function backlog({ folder, quick }: Bench): Promise<void> {
   report('resident memory meanwhile', `${residentHeld.toFixed(0)} MiB`, '≤ 300 MiB', residentHeld <= 300)
 }
 
-/** As many events of the log as deliveries that wait in one lane behind one that is dead. */
-function hold(path: string, count: number): void {
+/**
+ * As many deliveries as events of the log wait in one lane behind one that is dead. What comes behind them is due in no
+ * lane where `due` says so, else behind the cursor and for other lanes.
+ */
+function hold(path: string, count: number, due = false): void {
   const db = new Sqlite(path)
   const { number } = db.prepare(`select number from subscriptions where name = 'http-0'`).get() as { number: number }
   db.prepare('delete from deliveries').run()
   db.prepare('delete from delivery_counts').run()
   db.prepare(
     `insert into deliveries (sequence, subscription, replay, state, due, lane)
-     select sequence, ?, 0, case sequence when 1 then 5 else 0 end, 0, 'banclo' || char(10) || 'loan/held'
-     from events where sequence <= ?`,
-  ).run(number, count)
-  db.prepare('update subscriptions set cursor = (select head from log) - 5000').run()
+     select sequence, @number, 0, case when sequence > @count then 1 when sequence = 1 then 5 else 0 end, 0,
+       case when sequence > @count then null else 'banclo' || char(10) || 'loan/held' end
+     from events where sequence <= @last`,
+  ).run({ number, count, last: due ? count + ahead : count })
+  db.prepare('update subscriptions set cursor = ?').run(count)
   db.close()
 }
 
-/** What a lease of 32 takes beside so many that are held. */
+/** What a lease takes beside so many that are held. */
 async function leases(path: string, count: number): Promise<void> {
   const times: number[] = []
   for (const held of [10_000, count]) {
-    hold(path, held)
+    hold(path, held, true)
     const store = await openSqliteStore(path)
     const [row] = await store.deliveries.subscriptions()
     const each: number[] = []
-    for (let round = 0; round < 200; round++) {
+    for (let round = 0; round < Math.floor(ahead / leaseSize); round++) {
       const at = performance.now()
-      await store.deliveries.lease(row!.number, 32, Date.now())
+      const { leased } = await store.deliveries.lease(row!.number, leaseSize, Date.now())
       each.push(performance.now() - at)
+      if (leased.length !== leaseSize) throw new Error(`${leased.length} of ${leaseSize} were leased`)
     }
     times.push(median(each))
     await store.close()
   }
   const [few, many] = times as [number, number]
   report(
-    `a lease beside 10,000 and ${count} held`,
+    `a lease of ${leaseSize} beside 10,000 and ${count} held`,
     `${few.toFixed(2)} ms, ${many.toFixed(2)} ms (×${(many / few).toFixed(2)})`,
     'flat (≤ ×1.5)',
     many / few <= 1.5,

@@ -3,6 +3,8 @@ const results: { what: string; measured: string; bar: string; holds: boolean | u
 
 export function report(what: string, measured: string, bar = '', holds?: boolean): void {
   results.push({ what, measured, bar, holds })
+  // At once too: a run that is cut short has said what it knows.
+  note(`${what}: ${measured}`)
 }
 
 export function print(): void {
