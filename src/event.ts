@@ -1,6 +1,16 @@
 // The canonical event: a CloudEvent 1.0 with the data of one fact, the same whichever vendor told it.
 // Types and schemas alone: consumers import this as `postern/events`, so it loads nothing native and nothing of Node.
 import { z } from 'zod'
+import type { CatalogueType, OwnEventType } from './event-types.ts'
+
+export {
+  type CatalogueType,
+  catalogueTypes,
+  isCatalogueType,
+  isOwnEventType,
+  type OwnEventType,
+  schemaUrn,
+} from './event-types.ts'
 
 /** Decimal text in major units; no float ever touches it. */
 const decimal = z.string().regex(/^-?\d+(\.\d+)?$/)
@@ -171,10 +181,7 @@ export const catalogue = {
     httpStatus: z.number().int(),
   }),
   'postern.quarantine.grown': own.extend({ reason: z.string() }),
-} as const
-
-export type CatalogueType = keyof typeof catalogue
-export const catalogueTypes = Object.keys(catalogue) as CatalogueType[]
+} as const satisfies Record<CatalogueType, z.ZodType>
 
 /** The data of an event whose type is in no catalogue: what is common, and the vendor's own content as it came. */
 export const openData = base.loose()
@@ -226,8 +233,6 @@ export interface Envelope<Type extends string = string, Data = EventData> {
 type DataOf<Type extends string> = Type extends CatalogueType
   ? z.infer<(typeof catalogue)[Type]> & { original?: unknown }
   : EventData
-/** The types of our own events: only a pattern that names them matches one. */
-export type OwnEventType = Extract<CatalogueType, `postern.${string}`>
 /** The catalogue types that a glob matches. */
 type Matched<Pattern extends string> = Exclude<
   Extract<CatalogueType, TypeText<Pattern>>,
@@ -248,20 +253,6 @@ export type EventOf<Pattern extends string = '*'> = Pattern extends string
     ? Envelope<TypeText<Pattern>>
     : Each<Matched<Pattern>>
   : never
-
-/** Whether a type is one of our own events', of the catalogue or not. */
-export function isOwnEventType(type: string): boolean {
-  return type.startsWith('postern.')
-}
-
-export function isCatalogueType(type: string): type is CatalogueType {
-  return Object.hasOwn(catalogue, type)
-}
-
-/** The `dataschema` of a type, or undefined for a type that is in no catalogue. */
-export function schemaUrn(type: string): string | undefined {
-  return isCatalogueType(type) ? `urn:postern:schema:${type}:1` : undefined
-}
 
 /** The JSON Schema (2020-12) of a catalogue type's data; unknown fields are allowed, as later ones will be added. */
 export function jsonSchema(type: CatalogueType): object {

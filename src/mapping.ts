@@ -1,37 +1,12 @@
 // A source's own mapping: JMESPath expressions that say what a payload without a known envelope means.
 // Expressions are the operator's and fail at start; payloads are a stranger's and never make anything here throw.
-import { compile, isRegistered, TreeInterpreter } from '@jmespath-community/jmespath'
 import { catalogue, type EventData, isCatalogueType, isOwnEventType, openData } from './event.ts'
+import { compileExpression } from './expression.ts'
 import type { Plain } from './json/plain.ts'
-import { mappedData, plainResult, textOf } from './mapped-data.ts'
+import { mappedData, textOf } from './mapped-data.ts'
 import { lowerGuid, typeName } from './names.ts'
 
 export { mappedData } from './mapped-data.ts'
-
-/** Longer than this is a program, which belongs into an adapter. */
-const expressionLengthMax = 4096
-
-/**
- * An expression as a function: null where it finds nothing, undefined where it cannot be evaluated on that value.
- * Numbers in its result are safe integers; all others are decimal text. Throws TypeError, which names the setting, for
- * an expression that is none, is longer than 4096 characters, or calls a function that there is not.
- */
-export function compileExpression(setting: string, expression: string): (value: Plain) => Plain | undefined {
-  if (typeof expression !== 'string' || expression.trim() === '') {
-    throw new TypeError(`${setting}: expected a JMESPath expression, got ${JSON.stringify(expression)}`)
-  }
-  if (expression.length > expressionLengthMax) {
-    throw new TypeError(`${setting}: expected at most ${expressionLengthMax} characters, got ${expression.length}`)
-  }
-  const node = parse(setting, expression)
-  return value => {
-    try {
-      return plainResult(TreeInterpreter.search(node, value))
-    } catch {
-      return undefined
-    }
-  }
-}
 
 /** The expressions that a source's options give. */
 export interface MappingExpressions {
@@ -111,27 +86,6 @@ export function compileMapping(
 /** A catalogue type, unless it is one of our own events: what a sender says must not pass for those. */
 function mayEmit(type: string): boolean {
   return isCatalogueType(type) && !isOwnEventType(type)
-}
-
-function parse(setting: string, expression: string): ReturnType<typeof compile> {
-  try {
-    const node = compile(expression)
-    // The library would find out at the first event only.
-    const unknown = calledFunctions(node).find(name => !isRegistered(name))
-    if (unknown !== undefined) throw new Error(`there is no function ${unknown}()`)
-    return node
-  } catch (error) {
-    throw new TypeError(`${setting}: expected a JMESPath expression: ${(error as Error).message}`)
-  }
-}
-
-function calledFunctions(node: unknown): string[] {
-  if (typeof node !== 'object' || node === null) return []
-  const { type, name } = node as { type?: unknown; name?: unknown }
-  // A literal's value is data, whatever it looks like.
-  if (type === 'Literal') return []
-  const below = Object.values(node).flatMap(calledFunctions)
-  return type === 'Function' && typeof name === 'string' ? [name, ...below] : below
 }
 
 function problemOf(type: string, data: EventData): string | undefined {

@@ -1,6 +1,6 @@
 // Names for vendors that have no adapter of their own. A name is part of their types, `custom.<vendor>.<type>`, and it
 // must not pass for a vendor that has one, for a thing of the catalogue, or for Postern itself.
-import { catalogueTypes } from './event.ts'
+import { catalogueTypes } from './event-types.ts'
 
 const reserved: ReadonlySet<string> = new Set([
   'banclo',

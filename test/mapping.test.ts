@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import { compileExpression } from '../src/expression.ts'
 import { parseJson } from '../src/json/parse.ts'
 import { plainJson } from '../src/json/plain.ts'
-import { compileExpression, compileMapping, mappedData } from '../src/mapping.ts'
+import { compileMapping, mappedData } from '../src/mapping.ts'
 
 const plain = (text: string) => plainJson(parseJson(text))
 

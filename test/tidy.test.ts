@@ -41,7 +41,9 @@ const leaves = [
   'src/compact.ts',
   'src/config/http.ts',
   'src/config/secret.ts',
+  'src/event-types.ts',
   'src/event.ts',
+  'src/expression.ts',
   'src/json/',
   'src/mapped-data.ts',
   'src/mapping.ts',
@@ -137,6 +139,38 @@ describe('dependencies point inward', () => {
       expect({ path, lines: code.filter(line => named.test(line)) }).toEqual({ path, lines: [] })
     }
   })
+})
+
+describe('threads', () => {
+  /** All that a file loads when it runs, itself among it: types are gone by then. */
+  function loadedBy(file: string, loaded = new Set<string>()): Set<string> {
+    loaded.add(file)
+    const code = read(file).replace(/^(import|export) type [\s\S]*? from '[^']+'$/gm, '')
+    const specifiers = [...code.matchAll(/^(?:import|export)\b[^'()]*?'([^']+)'/gm)].map(([, specifier]) => specifier!)
+    for (const specifier of specifiers) {
+      const path = specifier.startsWith('.')
+        ? normalize(join(dirname(file), specifier))
+            .split(sep)
+            .join('/')
+        : specifier
+      if (loaded.has(path)) continue
+      if (specifier.startsWith('.')) loadedBy(path, loaded)
+      else loaded.add(path)
+    }
+    return loaded
+  }
+
+  test.each(['src/store/sqlite/writer-thread.ts', 'src/store/sqlite/reader-thread.ts', 'src/delivery-thread.ts'])(
+    '%s loads no schemas, which cost each thread some 20 MB',
+    file => {
+      const loaded = [...loadedBy(file)]
+      expect(loaded.filter(path => path === 'zod' || path === 'src/event.ts')).toEqual([])
+      // The same search finds what it does load.
+      expect(loaded).toContain('src/store/sqlite/open.ts')
+    },
+  )
+
+  test('the main thread does', () => expect([...loadedBy('src/main.ts')]).toContain('zod'))
 })
 
 test('every adapter is in the registry', () => {

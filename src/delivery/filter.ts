@@ -3,8 +3,8 @@
 // whole event for each element, literal lists within each other multiply, and `trim` goes back over every blank.
 // What is left reads each part of the event once for each of its steps, and the steps are counted.
 import { type compile, compile as parse } from '@jmespath-community/jmespath'
+import { compileExpression } from '../expression.ts'
 import type { Plain } from '../json/plain.ts'
-import { compileExpression } from '../mapping.ts'
 
 type Node = ReturnType<typeof compile>
 

@@ -1,7 +1,7 @@
 // What the main thread counts: requests, events and commits. Labels are configured names and words of ours, never a
 // stranger's text; what runs for every request is bound once, and costs about a microsecond.
 import { type Counter, type Histogram, Registry } from 'prom-client'
-import { isCatalogueType } from '../event.ts'
+import { isCatalogueType } from '../event-types.ts'
 import type { EventRecord } from '../store/record.ts'
 import type { AppendOutcome, StoreObserver } from '../store/store.ts'
 import { counter, histogram, secondsBuckets } from './series.ts'

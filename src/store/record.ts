@@ -2,7 +2,8 @@
 // from the row is derived, and the vendor's bytes stand beside it once.
 
 import { isoTime } from '../clock.ts'
-import { type Envelope, type EventData, isCatalogueType, schemaUrn } from '../event.ts'
+import type { Envelope, EventData } from '../event.ts'
+import { isCatalogueType, schemaUrn } from '../event-types.ts'
 import { encodeId } from '../ids.ts'
 
 export interface EventRecord {
