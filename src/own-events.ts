@@ -3,7 +3,7 @@
 
 import { hash } from 'node:crypto'
 import type { z } from 'zod'
-import type { Clock } from './clock.ts'
+import { type Clock, systemTimers, type Timers } from './clock.ts'
 import type { catalogue } from './event.ts'
 import { isOwnEventType, type OwnEventType } from './event-types.ts'
 import type { Log } from './observe/log.ts'
@@ -26,8 +26,7 @@ export interface AnnouncerParts {
   append: Store['append']
   clock: Clock
   log: Log
-  /** Calls `run` once after that time, unless it is told not to; default a timer that keeps no process alive. */
-  later?: (run: () => void, ms: number) => () => void
+  timers?: Pick<Timers, 'after'>
 }
 
 const minuteMs = 60_000
@@ -47,14 +46,12 @@ interface Cause {
 
 export class Announcer {
   readonly #parts: AnnouncerParts
-  readonly #later: NonNullable<AnnouncerParts['later']>
   readonly #causes = new Map<string, Cause>()
   readonly #appending = new Set<Promise<void>>()
   #closed = false
 
   constructor(parts: AnnouncerParts) {
     this.#parts = parts
-    this.#later = parts.later ?? unheldTimer
   }
 
   /**
@@ -97,10 +94,10 @@ export class Announcer {
 
   #tell(key: string, cause: Cause): void {
     this.#append(cause)
-    cause.cancel = this.#later(() => {
+    cause.cancel = (this.#parts.timers ?? systemTimers).after(minuteMs, () => {
       if (cause.untold > 0) this.#tell(key, cause)
       else this.#causes.delete(key)
-    }, minuteMs)
+    })
   }
 
   #append(cause: Cause): void {
@@ -121,7 +118,10 @@ export class Announcer {
     const { append, log } = this.#parts
     try {
       const text = JSON.stringify({ ...data, count })
-      const [outcome] = await append([record(type, [name, String(minute)], data.refs, text, now)], kept(text, now))
+      const [outcome] = await append(
+        [record(type, [name, String(minute)], data.refs, text, now)],
+        ownRequest(text, now),
+      )
       return outcome?.status === 'accepted'
     } catch (error) {
       log.error({ err: error, type, cause: name }, 'an event about ourselves could not be stored')
@@ -162,8 +162,8 @@ function record(
   }
 }
 
-/** Nothing came in: the request is what it would have said. */
-function kept(data: string, now: number): KeptRequest {
+/** Nothing came in: the request that is kept of an event of ours is what it would have said. */
+export function ownRequest(data: string, now: number): KeptRequest {
   return {
     received: now,
     method: 'POST',
@@ -175,10 +175,4 @@ function kept(data: string, now: number): KeptRequest {
     sha256: null,
     redacted: [],
   }
-}
-
-function unheldTimer(run: () => void, ms: number): () => void {
-  const timer = setTimeout(run, ms)
-  timer.unref()
-  return () => clearTimeout(timer)
 }

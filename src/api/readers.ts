@@ -20,9 +20,16 @@ export interface ReaderLimits {
   heartbeatMs: number
   /** What streams hold of large blocks that their readers have not taken yet, all together. */
   heldBytesMax: number
+  /** A reader whose connection has not been emptied over so many heartbeats takes nothing, and is dropped. */
+  stalledBeatsMax: number
 }
 
-const defaults: ReaderLimits = { readersMax: 200, heartbeatMs: 15_000, heldBytesMax: 128 * 1024 * 1024 }
+const defaults: ReaderLimits = {
+  readersMax: 200,
+  heartbeatMs: 15_000,
+  heldBytesMax: 128 * 1024 * 1024,
+  stalledBeatsMax: 2,
+}
 
 export interface Reader {
   /** The time of a heartbeat has come. */
@@ -48,7 +55,7 @@ export class Readers {
   readonly log: Log
   readonly timers: Timers
   readonly tail: Tail
-  readonly #limits: ReaderLimits
+  readonly limits: Readonly<ReaderLimits>
   readonly #readers = new Set<Reader>()
   readonly #held = new Map<Holder, Buffer>()
   readonly #originals = new PQueue({ concurrency: originalsAtOnce })
@@ -59,16 +66,16 @@ export class Readers {
     this.store = store
     this.log = log
     this.timers = timers
-    this.#limits = { ...defaults, ...limits }
+    this.limits = { ...defaults, ...limits }
     this.tail = new Tail({ store, log, requestOf: event => this.#requestOf(event) })
-    this.#stopBeating = timers.every(this.#limits.heartbeatMs, () => this.#beat())
+    this.#stopBeating = timers.every(this.limits.heartbeatMs, () => this.#beat())
   }
 
   /** Throws AppError `unavailable` where there are too many already, or this is ending. Returns how to leave. */
   enter(reader: Reader): () => void {
     if (this.#closed) throw new AppError('unavailable', 'the gateway is stopping')
-    if (this.#readers.size >= this.#limits.readersMax) {
-      throw new AppError('unavailable', `${this.#limits.readersMax} readers wait for news already`)
+    if (this.#readers.size >= this.limits.readersMax) {
+      throw new AppError('unavailable', `${this.limits.readersMax} readers wait for news already`)
     }
     this.#readers.add(reader)
     return () => {
@@ -87,7 +94,7 @@ export class Readers {
     this.#held.set(holder, block)
     // Several may hold the same block.
     const bytes = () => [...new Set(this.#held.values())].reduce((sum, { length }) => sum + length, 0)
-    while (this.#held.size > 1 && bytes() > this.#limits.heldBytesMax) {
+    while (this.#held.size > 1 && bytes() > this.limits.heldBytesMax) {
       const [longest] = this.#held.keys()
       this.#held.delete(longest!)
       longest!.drop('the streams together hold too much that is not taken')

@@ -15,8 +15,6 @@ import type { SharedEvent } from './shared-event.ts'
 const pageSize = 100
 /** What is given to the connection at once: taking this much between two heartbeats is getting on. */
 const sliceBytes = 64 * 1024
-/** Heartbeats at which a reader may have taken nothing since the one before. */
-const stalledMax = 2
 /** How long a reader waits before it comes again, in milliseconds. */
 const retryMs = 2_000
 /** For what is on its way when the gateway stops. */
@@ -109,7 +107,7 @@ class EventStream implements Reader {
   beat(): void {
     if (this.#outgoing.writableNeedDrain) {
       this.#stalled++
-      if (this.#stalled >= stalledMax) this.drop('its reader takes nothing')
+      if (this.#stalled >= this.#readers.limits.stalledBeatsMax) this.drop('its reader takes nothing')
     } else if (!this.#isWithinBlock && this.#outgoing.headersSent) this.#outgoing.write(this.#heartbeat())
   }
 

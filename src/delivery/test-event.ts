@@ -1,5 +1,6 @@
 // The event of a subscription's test: made on the spot, in no log, and plainly one of ours.
 import { type Chance, isoTime } from '../clock.ts'
+import { ownName, ownRequest } from '../own-events.ts'
 import { eventJson } from '../store/event-json.ts'
 import type { StoredEvent } from '../store/record.ts'
 import type { KeptRequest } from '../store/store.ts'
@@ -15,12 +16,12 @@ export function testEvent(subscription: string, now: number, chance: Chance): Te
   const event: StoredEvent = {
     id: chance.bytes(16),
     sequence: 0,
-    source: 'postern',
-    vendor: 'postern',
+    source: ownName,
+    vendor: ownName,
     type: 'postern.subscription.tested',
     vendortype: 'postern.subscription.tested',
     environment: null,
-    namespace: 'postern',
+    namespace: ownName,
     subject: `subscription/${subscription}`,
     vendorid: null,
     vendortime: null,
@@ -30,16 +31,5 @@ export function testEvent(subscription: string, now: number, chance: Chance): Te
     sameas: null,
     traceparent: null,
   }
-  const request: KeptRequest = {
-    received: now,
-    method: 'POST',
-    rest: '',
-    query: '',
-    headers: [['content-type', 'application/json']],
-    address: '',
-    body: Buffer.from(data),
-    sha256: null,
-    redacted: [],
-  }
-  return { event, json: eventJson(event), request }
+  return { event, json: eventJson(event), request: ownRequest(data, now) }
 }

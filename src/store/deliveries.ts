@@ -123,8 +123,18 @@ export interface LeaseAnswer {
   nextDue: number | null
 }
 
-/** How an attempt ended and what becomes of its delivery. It counts only while the lease of this attempt holds. */
-export interface Settlement extends DeliveryKey {
+/** How an attempt ended. */
+interface AttemptEnd {
+  startedAt: number
+  elapsedMs: number
+  result: string
+  status: number | null
+  reason: string | null
+  answer: string | null
+}
+
+/** The end of an attempt and what becomes of its delivery. It counts only while the lease of this attempt holds. */
+export interface Settlement extends DeliveryKey, AttemptEnd {
   attempt: number
   state: 'succeeded' | 'pending' | 'retrying' | 'dead'
   /** Failures charged from now on. */
@@ -133,12 +143,6 @@ export interface Settlement extends DeliveryKey {
   due: number
   /** Whether a dead one holds its lane. */
   holds: boolean
-  startedAt: number
-  elapsedMs: number
-  result: string
-  status: number | null
-  reason: string | null
-  answer: string | null
 }
 
 export interface Delivery extends DeliveryKey {
@@ -153,14 +157,8 @@ export interface Delivery extends DeliveryKey {
   holds: boolean
 }
 
-export interface AttemptRecord {
+export interface AttemptRecord extends AttemptEnd {
   number: number
-  startedAt: number
-  elapsedMs: number
-  result: string
-  status: number | null
-  reason: string | null
-  answer: string | null
 }
 
 export interface DeliveryFilter {

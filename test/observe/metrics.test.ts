@@ -215,11 +215,14 @@ describe('what is delivered', () => {
     await ill.atLeast(3)
     let scrape!: Scrape
     const of = (name: string, labels: string) => scrape.samples.get(`${name}{${labels}}`)
-    await until('all of it is settled', async () => {
+    // The parts of a scrape are read side by side: the store's may be later than the thread's.
+    await until('all of it is settled, and the thread has been asked since', async () => {
       scrape = await scrapeOf(gateway!)
       return (
         of('postern_deliveries', 'subscription="well",state="succeeded"') === 3 &&
-        of('postern_deliveries', 'subscription="ill",state="dead"') === 3
+        of('postern_deliveries', 'subscription="ill",state="dead"') === 3 &&
+        of('postern_attempts_total', 'subscription="well",result="succeeded"')! >= 3 &&
+        of('postern_attempts_total', 'subscription="ill",result="failed"')! >= 3
       )
     })
     expect(of('postern_attempts_total', 'subscription="well",result="succeeded"')).toBe(3)
