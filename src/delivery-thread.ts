@@ -19,7 +19,7 @@ import { DeliveryMetrics } from './observe/delivery-metrics.ts'
 import type { Log } from './observe/log.ts'
 import { withAttemptSpan } from './observe/traces.ts'
 import { Announcer } from './own-events.ts'
-import { connectSqliteStore } from './store/sqlite/connection.ts'
+import { connectStore } from './store/connect.ts'
 
 const port = parentPort!
 const data = workerData as ThreadData
@@ -34,7 +34,7 @@ const log: Log = {
   flush: () => {},
 }
 
-const store = connectSqliteStore(data.channel)
+const store = await connectStore(data.channel)
 const metrics = new DeliveryMetrics()
 const announcer = new Announcer({ append: store.append, clock, log })
 const box = sealedBox(data.sealingKey, chance)

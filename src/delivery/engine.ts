@@ -62,7 +62,7 @@ export async function startEngine(parts: EngineParts): Promise<Engine> {
   let reloading: Promise<void> | undefined
   let reloadAgain = false
 
-  await store.begin(clock.now())
+  await store.releaseLost(clock.now())
   await reload()
   const unlisten = store.onAppended(() => {
     for (const flow of flows.values()) flow.appended()
@@ -181,6 +181,6 @@ export async function startEngine(parts: EngineParts): Promise<Engine> {
     // What it failed by may be what was changed: nobody waits for its next probe.
     const fresh = old === undefined || now.breaker.state === 'closed' ? now : { ...now, breaker: closedBreaker }
     flows.set(row.number, new Flow(spec, fresh, parts.open(spec), matcher(spec), flowParts))
-    if (fresh !== now) await store.setBreaker(row.number, closedBreaker)
+    if (fresh !== now) await store.swapBreaker(row.number, now.breaker, closedBreaker)
   }
 }

@@ -359,7 +359,7 @@ export class Flow {
 
   async #keepBreaker(): Promise<void> {
     try {
-      await this.#parts.store.setBreaker(this.number, this.#breaker.state)
+      await this.#parts.store.swapBreaker(this.number, this.#breaker.state, this.#breaker.state)
     } catch (error) {
       this.#parts.watcher.failed(this.spec.name, error)
     }

@@ -73,7 +73,7 @@ export function deliveryThread(
     const ending = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
     const started = new Worker(new URL(`../delivery-thread.${ending}`, import.meta.url), {
       workerData: { ...data, channel } satisfies ThreadData,
-      transferList: [channel.port],
+      transferList: channel.engine === 'sqlite' ? [channel.port] : [],
       name: 'postern-delivery',
       resourceLimits: { maxYoungGenerationSizeMb: 16 },
     })

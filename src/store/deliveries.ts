@@ -109,6 +109,17 @@ export interface Leased extends DeliveryKey {
   spent: number
 }
 
+/** A lease, as its holder names it. */
+export interface LeaseKey extends DeliveryKey {
+  attempt: number
+}
+
+/** Never more attempts in any stretch of that length. */
+export interface Rate {
+  limit: number
+  intervalMs: number
+}
+
 export interface Forward {
   /** By how much the clock was ahead. */
   byMs: number
@@ -179,13 +190,40 @@ export interface Deliveries {
   /** Calls `listener` after commits that brought events: at least once after the last of them. Returns how to end it. */
   onAppended(listener: () => void): () => void
 
+  // With others.
+  /** How often to look without having been woken, in milliseconds. */
+  readonly pollMs: number
+  /**
+   * Whether this node is the one that does what only one at a time should: `feed/3`, `replay/3`. It moves on when its
+   * node dies; for a moment two may believe it theirs, so that what they do must be guarded by itself.
+   */
+  owns(duty: string): boolean
+  /**
+   * Calls `listener` when another node has changed subscriptions, pauses, breakers or replays, or made deliveries due;
+   * returns how to end that.
+   */
+  onChanged(listener: () => void): () => void
+
   // The work.
-  /** Makes every lease void: nothing of an earlier process is still running. */
-  begin(now: number): Promise<void>
+  /**
+   * How long a lease holds unless it is renewed, in milliseconds by the store's own clock. Null where leases have no end
+   * in time: one process holds the store, and its start makes void what an earlier one had leased.
+   */
+  readonly leaseMs: number | null
+  /**
+   * What was leased by somebody who is no more is due again: with `leaseMs` what has passed its end, else every lease
+   * (then it is called once, at the start). How many.
+   */
+  releaseLost(now: number): Promise<number>
+  /** Each holds for `leaseMs` from now; false for one that is no longer under that attempt's lease. */
+  renew(leases: readonly LeaseKey[]): Promise<boolean[]>
   /** Writes deliveries and moves the cursor, both or neither; false where the cursor stood elsewhere. */
   feed(feed: Feed): Promise<boolean>
-  /** Leases up to `limit` that are due, and counts the attempt of each. */
-  lease(subscription: number, limit: number, now: number): Promise<LeaseAnswer>
+  /**
+   * Leases up to `limit` that are due, and counts the attempt of each. `rate` is what may begin over all nodes: a store
+   * that several share leases no more than that; where one process holds it the process sees to it by itself.
+   */
+  lease(subscription: number, limit: number, now: number, rate?: Rate | null): Promise<LeaseAnswer>
   /** One answer a settlement: false where its lease no longer held. */
   settle(settlements: readonly Settlement[], now: number): Promise<boolean[]>
   /** What is due later than its schedule explains was set by a clock that was ahead: it is brought forward. How many. */
@@ -213,7 +251,8 @@ export interface Deliveries {
   pause(subscription: number, by: 'person' | 'gone' | null, now: number): Promise<void>
   /** It stops feeding; its unsettled deliveries wait for `cancelRemoved`. */
   remove(subscription: number, now: number): Promise<void>
-  setBreaker(subscription: number, breaker: BreakerState): Promise<void>
+  /** False where it is no longer as the caller knew it: another node has changed it. */
+  swapBreaker(subscription: number, known: BreakerState, breaker: BreakerState): Promise<boolean>
   /**
    * Cancels all that is not settled of one subscription, in small steps; how many. `whileRemoved`: it ends where the
    * subscription is put again meanwhile, whose new deliveries are not meant.

@@ -101,10 +101,27 @@ export interface Conflict {
   source: string
 }
 
-/** Goes to one other thread, with its port in the transfer list. */
-export interface StoreChannel {
-  path: string
-  port: MessagePort
+/** Goes to one other thread, with its ports in the transfer list. */
+export type StoreChannel =
+  | { engine: 'sqlite'; path: string; port: MessagePort }
+  | { engine: 'postgres'; options: PostgresOptions }
+
+/** The store as another thread of the process has it. */
+export type StoreConnection = Pick<Store, 'deliveries' | 'append' | 'failed' | 'close'>
+
+/** Plain data. */
+export interface PostgresOptions {
+  /** `postgres://…`; of several hosts, separated by commas, the one that takes writes. */
+  url: string
+  /** Past a pooler, for LISTEN; undefined: `url`. Null: nobody is told, everybody polls. */
+  directUrl?: string | null
+  /** Connections at the most, for each thread that has the store. */
+  poolMax: number
+  /** After so long without an answer the outcome of a write is unknown, and its connection is given up. */
+  ackTimeoutMs: number
+  /** This process, among all that share the database. */
+  node: string
+  leaseMs: number
 }
 
 export interface StoreHealth {
@@ -151,6 +168,8 @@ export interface Store {
   onAppended(listener: () => void): () => void
   /** Deletes what is older than each source's cut-off, in small steps; resolves with the number of events deleted. */
   expire(cutoffs: ReadonlyMap<string, number>, fallback: number, now: number, signal: AbortSignal): Promise<number>
+  /** Whether this node is the one that does what only one at a time should: `retention`. See `Deliveries.owns`. */
+  owns(duty: string): boolean
   /** The highest sequence, and the oldest that is kept (0 for an empty log). */
   extent(): Promise<{ head: number; oldest: number; epoch: string }>
   health(): Promise<StoreHealth>

@@ -1,6 +1,7 @@
 // All subscriptions at work, over a real store: breakers, pauses, faults of the store, changes, and the end.
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { failed, type Outcome, succeeded } from '../../src/delivery/destination.ts'
+import { closedBreaker } from '../../src/store/deliveries.ts'
 import { record } from '../contract/store/record.ts'
 import { MadeDestination } from '../support/made-destination.ts'
 import { RunningEngine } from '../support/running-engine.ts'
@@ -86,7 +87,7 @@ describe('the breaker', () => {
   test('goes on where it stood after a restart', async () => {
     const number = await running.subscribe('one', { breaker })
     const state = { state: 'open', failures: 3, opened: 2, until: Date.now() + 1_500 } as const
-    await running.deliveries.setBreaker(number, state)
+    await running.deliveries.swapBreaker(number, closedBreaker, state)
     await running.append(3)
     await running.start()
     await running.pass(1_499)
@@ -187,7 +188,7 @@ describe('a store that fails for a moment loses nothing', () => {
     'settle',
     'scan',
     'events',
-    'setBreaker',
+    'swapBreaker',
     'subscriptions',
     'runningReplays',
   ] as const) {

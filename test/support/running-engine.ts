@@ -7,6 +7,7 @@ import { vi } from 'vitest'
 import { type Engine, startEngine } from '../../src/delivery/engine.ts'
 import type { FlowWatcher } from '../../src/delivery/flow-parts.ts'
 import type { SubscriptionSpec } from '../../src/delivery/subscription.ts'
+import { connectStore } from '../../src/store/connect.ts'
 import type {
   Counts,
   Deliveries,
@@ -16,9 +17,8 @@ import type {
   SubscriptionRow,
 } from '../../src/store/deliveries.ts'
 import type { EventRecord } from '../../src/store/record.ts'
-import { connectSqliteStore, type StoreConnection } from '../../src/store/sqlite/connection.ts'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
-import type { Store } from '../../src/store/store.ts'
+import type { Store, StoreConnection } from '../../src/store/store.ts'
 import { record, request, start } from '../contract/store/record.ts'
 import { MadeDestination } from './made-destination.ts'
 
@@ -121,7 +121,7 @@ export class RunningEngine {
   }
 
   async start(): Promise<void> {
-    this.#connection = connectSqliteStore(this.#store.channel())
+    this.#connection = await connectStore(this.#store.channel())
     const watcher = new Proxy({} as FlowWatcher, {
       get:
         (_, what: keyof FlowWatcher) =>

@@ -90,7 +90,7 @@ export interface DuePlace {
 
 /** What the delivery changes: see work.ts. */
 export type WorkCommand =
-  | { op: 'begin'; now: number }
+  | { op: 'releaseLost'; now: number }
   | { op: 'feed'; feed: Feed }
   | { op: 'lease'; subscription: number; limit: number; now: number }
   | { op: 'settle'; settlements: readonly Settlement[]; now: number }

@@ -2,7 +2,7 @@
 // the writer over a port.
 import type { Statement } from 'better-sqlite3'
 import { Queries } from '../queries.ts'
-import type { AppendOutcome, Store, StoreChannel } from '../store.ts'
+import type { AppendOutcome, StoreChannel, StoreConnection } from '../store.ts'
 import { sqliteDeliveries } from './deliveries.ts'
 import { kyselyOver, type Run } from './dialect.ts'
 import { appendCommand } from './fields.ts'
@@ -13,9 +13,7 @@ import { writerOver } from './threads.ts'
 /** Statements that are kept prepared; those with lists of their own in the text are many. */
 const statementsMax = 200
 
-export type StoreConnection = Pick<Store, 'deliveries' | 'append' | 'failed' | 'close'>
-
-export function connectSqliteStore({ path, port }: StoreChannel): StoreConnection {
+export function connectSqliteStore({ path, port }: StoreChannel & { engine: 'sqlite' }): StoreConnection {
   const writer = writerOver(port)
   const db = openReader(path)
   const statements = new Map<string, Statement>()

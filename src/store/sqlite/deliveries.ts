@@ -63,9 +63,14 @@ export function sqliteDeliveries({ writer, queries, reading, writing }: Delivery
     requestOf: event => queries.requestOf(event),
     onAppended: listener => writer.onAppended(listener),
 
-    async begin(now) {
-      await run({ op: 'begin', now })
-    },
+    // One process holds the file.
+    leaseMs: null,
+    pollMs: 15_000,
+    owns: () => true,
+    onChanged: () => () => {},
+
+    releaseLost: now => run<number>({ op: 'releaseLost', now }),
+    renew: leases => Promise.resolve(leases.map(() => true)),
     feed: feed => run<boolean>({ op: 'feed', feed }),
     lease: (subscription, limit, now) => run<LeaseAnswer>({ op: 'lease', subscription, limit, now }),
     settle: (settlements, now) => run<boolean[]>({ op: 'settle', settlements, now }),
@@ -148,12 +153,14 @@ export function sqliteDeliveries({ writer, queries, reading, writing }: Delivery
         .where('removedat', 'is', null)
         .execute()
     },
-    async setBreaker(subscription, breaker) {
+    // Nobody else changes it.
+    async swapBreaker(subscription, _, breaker) {
       await writing
         .updateTable('subscriptions')
         .set({ breaker: JSON.stringify(breaker) })
         .where('number', '=', subscription)
         .execute()
+      return true
     },
     cancel: (subscription, now, whileRemoved = false) =>
       steps(() => run<number>({ op: 'cancel', subscription, replay: null, now, whileRemoved })),

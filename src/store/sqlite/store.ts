@@ -39,7 +39,8 @@ export async function openSqliteStore(path: string, observer?: StoreObserver): P
 
   return {
     deliveries: sqliteDeliveries({ writer, queries, reading, writing }),
-    channel: () => ({ path, port: thread.attach() }),
+    channel: () => ({ engine: 'sqlite', path, port: thread.attach() }),
+    owns: () => true,
     onAppended: listener => writer.onAppended(listener),
 
     append: (events, request) => outcomes(run(...appendCommand(events, request))),

@@ -61,8 +61,8 @@ export class Work {
 
   run(command: WorkCommand): unknown {
     switch (command.op) {
-      case 'begin':
-        return this.#begin(command.now)
+      case 'releaseLost':
+        return this.#releaseLost(command.now)
       case 'feed':
         return this.#feed(command.feed)
       case 'lease':
@@ -98,15 +98,17 @@ export class Work {
   }
 
   /** On SQLite one process holds the file: whatever was leased before its start is running nowhere. */
-  #begin(now: number): null {
+  #releaseLost(now: number): number {
+    let released = 0
     for (const { number } of this.#statements.subscriptions.all() as { number: number }[]) {
       for (const row of this.#statements.leased.all(number) as Row[]) {
         const state = row.spent > 0 ? retrying : pending
         this.#statements.state.run({ ...row, state, due: now })
         this.#move(row, state)
+        released++
       }
     }
-    return null
+    return released
   }
 
   #feed({ subscription, replay, from, to, matches, now }: Feed): boolean {

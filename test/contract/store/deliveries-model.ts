@@ -180,7 +180,7 @@ async function take(desk: Desk, model: Model, given: Step): Promise<void> {
       return
     }
     case 'begin':
-      await deliveries.begin(now)
+      await deliveries.releaseLost(now)
       for (const row of rows.filter(({ state }) => state === 'delivering')) {
         Object.assign(row, { state: row.spent > 0 ? 'retrying' : 'pending', due: now })
       }

@@ -35,7 +35,7 @@ export function testSubscriptions(open: OpenStore): void {
         const desk = await subscribe(opened.store)
         const breaker: BreakerState = { state: 'open', failures: 5, opened: 2, until: at + 60_000 }
         await desk.deliveries.pause(desk.number, 'gone', at + 3)
-        await desk.deliveries.setBreaker(desk.number, breaker)
+        expect(await desk.deliveries.swapBreaker(desk.number, (await desk.row()).breaker, breaker)).toBe(true)
         await desk.deliveries.putSubscription({
           name: desk.name, origin: 'config', spec: '{"new":true}', sealed: null, cursor: 0, now: at,
         }) // biome-ignore format: one line

@@ -231,7 +231,7 @@ export function testDeliveries(open: OpenStore): void {
       expect(leased.map(({ sequence }) => sequence).toSorted()).toEqual([1, 2, 3])
       const store = await opened.reopen()
       const after = new (desk.constructor as typeof import('./desk.ts').Desk)(store, desk.number, desk.name)
-      await store.deliveries.begin(at + 500)
+      await store.deliveries.releaseLost(at + 500)
       expect(await after.states()).toEqual({ 1: 'retrying', 2: 'pending', 3: 'pending', 4: 'waiting' })
       for (const each of leased) expect(await after.settle(each), 'of an earlier process').toBe(false)
       const again = await after.lease(9, at + 500)
