@@ -27,7 +27,9 @@ export const errorStatus = {
   store_busy: 503,
   store_readonly: 503,
   store_failed: 503,
+  store_unreachable: 503,
   identity_provider_unavailable: 503,
+  store_refused: 500,
   config_invalid: 500,
   internal: 500,
 } as const

@@ -1,0 +1,236 @@
+// The way to PostgreSQL: a pool, and statements in autocommit with a time limit. It keeps no state in a session, so that
+// a pooler in transaction mode may stand between; and it never cancels what is under way, since a commit that is told
+// to stop waiting for its standby reports success.
+import {
+  type CompiledQuery,
+  type DatabaseConnection,
+  type Dialect,
+  type Driver,
+  Kysely,
+  PostgresAdapter,
+  PostgresIntrospector,
+  PostgresQueryCompiler,
+  type QueryResult,
+} from 'kysely'
+import pg from 'pg'
+import { AppError } from '../../errors.ts'
+import type { Tables } from '../tables.ts'
+import { escapeText, unescapeText } from './text.ts'
+
+export interface DatabaseOptions {
+  url: string
+  poolMax: number
+  /** After so long a statement's outcome is unknown, and its connection is given up. */
+  timeoutMs: number
+}
+
+/** Oids of what is not read as text. */
+const [bool, bytea, int8, int2, int4, oid, float8, numeric, json] = [16, 17, 20, 21, 23, 26, 701, 1700, 114]
+/** Waits between tries, in milliseconds; the last one again and again. */
+const pausesMs = [20, 100, 300, 500]
+const idleMs = 30_000
+
+/** Lost in a deadlock, or to another one that was faster: the same again. */
+const unlucky = new Set(['40P01', '40001', '55P03'])
+/** The server ended, ends or begins: connections are lost, and come back. */
+const lost = new Set([
+  '57P01',
+  '57P02',
+  '57P03',
+  '57P05',
+  '25P04',
+  '53300',
+  '08000',
+  '08003',
+  '08006',
+  '08001',
+  '08004',
+])
+
+export class Database {
+  readonly kysely: Kysely<Tables>
+  readonly #pool: pg.Pool
+  readonly #timeoutMs: number
+  #closed = false
+
+  constructor({ url, poolMax, timeoutMs }: DatabaseOptions) {
+    this.#timeoutMs = timeoutMs
+    this.#pool = new pg.Pool({
+      connectionString: url,
+      max: poolMax,
+      idleTimeoutMillis: idleMs,
+      connectionTimeoutMillis: timeoutMs,
+      keepAlive: true,
+      application_name: 'postern',
+      types: { getTypeParser: parserOf as typeof pg.types.getTypeParser },
+    })
+    // A connection that is lost while nobody uses it leaves the pool, and that is all.
+    this.#pool.on('error', () => {})
+    this.kysely = new Kysely<Tables>({ dialect: new PooledDialect((text, values) => this.#run(text, values)) })
+  }
+
+  /**
+   * One statement in autocommit. Lost connections, deadlocks and the like are tried again within the time limit: so it
+   * must be harmless to repeat. Throws AppError `store_unreachable` where the outcome is unknown or nobody answers,
+   * `store_readonly`, and `store_refused` for what PostgreSQL refuses for its content.
+   */
+  async call<Row>(text: string, parameters: readonly unknown[] = []): Promise<Row[]> {
+    return (await this.#run(text, parameters)).rows as Row[]
+  }
+
+  /** Runs `use` on one connection, for migrations. */
+  async session<Value>(use: (client: pg.PoolClient) => Promise<Value>): Promise<Value> {
+    const client = await this.#pool.connect()
+    try {
+      return await use(client)
+    } finally {
+      client.release(true)
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#pool.end()
+  }
+
+  async #run(text: string, parameters: readonly unknown[]): Promise<pg.QueryResult> {
+    const values = parameters.map(value => (typeof value === 'string' ? escapeText(value) : value))
+    const deadline = performance.now() + this.#timeoutMs
+    for (let attempt = 0; ; attempt++) {
+      try {
+        return await this.#once(text, values, deadline - performance.now())
+      } catch (error) {
+        const pause = pausesMs[Math.min(attempt, pausesMs.length - 1)]!
+        if (!isPassing(error) || this.#closed || performance.now() + pause >= deadline) throw storeError(error)
+        await new Promise(resolve => setTimeout(resolve, pause))
+      }
+    }
+  }
+
+  async #once(text: string, values: unknown[], withinMs: number): Promise<pg.QueryResult> {
+    const client = await within(this.#pool.connect(), withinMs, late =>
+      late.then(
+        client => client.release(),
+        () => {},
+      ),
+    )
+    let unconfirmed = false
+    const noticed = (notice: { routine?: string }) => {
+      // The commit stopped waiting for its standby: it says success, and is none.
+      if (notice.routine === 'SyncRepWaitForLSN') unconfirmed = true
+    }
+    client.on('notice', noticed as never)
+    try {
+      const result = await within(client.query(text, values), withinMs, late => late.catch(() => {}))
+      if (unconfirmed) throw new AppError('store_unreachable', 'the commit was not confirmed by a standby')
+      client.off('notice', noticed as never)
+      client.release()
+      return result
+    } catch (error) {
+      client.off('notice', noticed as never)
+      client.release(keepsConnection(error) ? undefined : (error as Error))
+      throw error
+    }
+  }
+}
+
+/** Rejects after that time; `late` sees to what becomes of the promise then. */
+async function within<Value>(promise: Promise<Value>, ms: number, late: (promise: Promise<Value>) => void) {
+  const { promise: timeout, reject } = Promise.withResolvers<never>()
+  const timer = setTimeout(() => reject(new AppError('store_unreachable', 'PostgreSQL has not answered')), ms)
+  try {
+    return await Promise.race([promise, timeout])
+  } catch (error) {
+    if (error instanceof AppError) late(promise)
+    throw error
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof pg.DatabaseError ? (error.code ?? '') : ''
+}
+
+/** An error that the server has reported leaves the connection as it was, unless it says that it ends it. */
+function keepsConnection(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && !lost.has(codeOf(error)) && error.severity !== 'FATAL'
+}
+
+function isPassing(error: unknown): boolean {
+  if (error instanceof AppError) return false
+  if (!(error instanceof pg.DatabaseError)) return true
+  // A standby that is on its way to be the primary, or that a name still points at.
+  return unlucky.has(codeOf(error)) || lost.has(codeOf(error)) || codeOf(error) === '25006'
+}
+
+function storeError(error: unknown): AppError {
+  if (error instanceof AppError) return error
+  const code = codeOf(error)
+  const message = (error as Error).message
+  const as = (kind: 'store_readonly' | 'store_full' | 'store_refused' | 'store_unreachable' | 'internal') =>
+    new AppError(kind, `PostgreSQL: ${code} ${message}`.trim(), { cause: error })
+  if (code === '') return as('store_unreachable')
+  if (code === '25006') return as('store_readonly')
+  if (code === '53100') return as('store_full')
+  // What is wrong with the values, and would be again.
+  if (/^(22|23|54)/.test(code)) return as('store_refused')
+  if (lost.has(code) || unlucky.has(code) || /^(53|57|58|08|XX)/.test(code)) return as('store_unreachable')
+  return as('internal')
+}
+
+function parserOf(type: number): (value: string) => unknown {
+  switch (type) {
+    case bool:
+      return value => value === 't'
+    case bytea:
+      return value => Buffer.from(value.slice(2), 'hex')
+    case int8:
+    case int2:
+    case int4:
+    case oid:
+    case float8:
+    case numeric:
+      return Number
+    case json:
+      return value => JSON.parse(value) as unknown
+    default:
+      return unescapeText
+  }
+}
+
+type Run = (text: string, values: readonly unknown[]) => Promise<pg.QueryResult>
+
+class PooledDialect implements Dialect {
+  readonly #run: Run
+  constructor(run: Run) {
+    this.#run = run
+  }
+  createAdapter = () => new PostgresAdapter()
+  createDriver = () => new PooledDriver(this.#run)
+  createIntrospector = (db: Kysely<never>) => new PostgresIntrospector(db)
+  createQueryCompiler = () => new PostgresQueryCompiler()
+}
+
+/** Each query takes the connection that is free: there are no transactions. */
+class PooledDriver implements Driver {
+  readonly #connection: DatabaseConnection
+  constructor(run: Run) {
+    this.#connection = {
+      async executeQuery<Row>(query: CompiledQuery) {
+        const { rows, rowCount } = await run(query.sql, query.parameters)
+        return { rows: rows as Row[], numAffectedRows: BigInt(rowCount ?? 0) } satisfies QueryResult<Row>
+      },
+      streamQuery: () => {
+        throw new Error('queries are not streamed: read in pages')
+      },
+    }
+  }
+  init = () => Promise.resolve()
+  acquireConnection = () => Promise.resolve(this.#connection)
+  releaseConnection = () => Promise.resolve()
+  destroy = () => Promise.resolve()
+  beginTransaction = () => Promise.reject(new Error('one statement is one transaction'))
+  commitTransaction = () => Promise.reject(new Error('one statement is one transaction'))
+  rollbackTransaction = () => Promise.reject(new Error('one statement is one transaction'))
+}
