@@ -78,16 +78,6 @@ export class Database {
     return (await this.#run(text, parameters)).rows as Row[]
   }
 
-  /** Runs `use` on one connection, for migrations. */
-  async session<Value>(use: (client: pg.PoolClient) => Promise<Value>): Promise<Value> {
-    const client = await this.#pool.connect()
-    try {
-      return await use(client)
-    } finally {
-      client.release(true)
-    }
-  }
-
   async close(): Promise<void> {
     this.#closed = true
     await this.#pool.end()

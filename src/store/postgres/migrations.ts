@@ -4,6 +4,8 @@
 import { type Kysely, sql } from 'kysely'
 import type { Migration, MigrationProvider } from 'kysely/migration'
 import { appendFunctions } from './functions/append.ts'
+import { rejectFunction } from './functions/reject.ts'
+import { giveUpSoon } from './lock-timeout.ts'
 
 export const migrations: MigrationProvider = {
   getMigrations: () => Promise.resolve({ '001-postgres': first }),
@@ -87,12 +89,15 @@ const delivery = [
 ]
 
 const nodes = [
+  // The migration that a node must know to work with this schema: one that breaks older nodes writes its own name here.
+  `create table schema_needs (one int primary key check (one = 1), migration text not null)`,
+  `insert into schema_needs values (1, '001-postgres')`,
   `create table nodes (name text not null, kind text not null, seen bigint not null, primary key (name, kind))`,
 ]
 
 const first: Migration = {
   async up(db: Kysely<unknown>) {
-    const statements = [...inbox, ...partitioned, ...delivery, ...nodes, ...appendFunctions]
+    const statements = [giveUpSoon, ...inbox, ...partitioned, ...delivery, ...nodes, ...appendFunctions, rejectFunction]
     for (const statement of statements) await sql.raw(statement).execute(db)
   },
 }

@@ -1,0 +1,136 @@
+// News between processes: LISTEN on a connection of its own, NOTIFY in statements of their own and never inside a
+// change, since it takes a lock of the whole server at the commit. News may be lost: whoever waits for it also polls.
+import pg from 'pg'
+import type { Database } from './database.ts'
+
+/** The log has grown; deliveries became due; subscriptions or the like changed; a node came or went. */
+export type News = 'log' | 'due' | 'changed' | 'nodes'
+
+const channel = 'postern'
+/** One of a kind in so long, at the most. */
+const everyMs = 10
+const pausesMs = [100, 500, 1_000, 2_000, 5_000]
+/** A connection that was cut on the way says nothing: it is asked. */
+const askedEveryMs = 5_000
+
+export interface ListenerParts {
+  database: Database
+  /** Past a pooler; null: nobody is told and nobody listens. */
+  url: string | null
+  /** Who tells: nobody hears of its own news. */
+  self: string
+}
+
+export class Listener {
+  readonly #parts: ListenerParts
+  readonly #listeners = new Map<News, Set<() => void>>()
+  readonly #told = new Map<News, { again: boolean }>()
+  #client: pg.Client | undefined
+  #closed = false
+  #failures = 0
+  #retry: NodeJS.Timeout | undefined
+  readonly #asking: NodeJS.Timeout
+
+  constructor(parts: ListenerParts) {
+    this.#parts = parts
+    this.#asking = setInterval(() => this.#ask(), askedEveryMs)
+    this.#asking.unref()
+    if (parts.url !== null) void this.#connect()
+  }
+
+  /** Whether news arrives: without it one polls more often. */
+  get listens(): boolean {
+    return this.#parts.url !== null
+  }
+
+  on(news: News, listener: () => void): () => void {
+    const set = this.#listeners.get(news) ?? new Set()
+    this.#listeners.set(news, set)
+    set.add(listener)
+    return () => set.delete(listener)
+  }
+
+  /** Here at once, elsewhere soon. */
+  tell(news: News): void {
+    this.#hear(news)
+    if (this.#parts.url === null || this.#closed) return
+    const told = this.#told.get(news)
+    if (told !== undefined) {
+      told.again = true
+      return
+    }
+    const { database, self } = this.#parts
+    this.#told.set(news, { again: false })
+    void database.call('select pg_notify($1, $2)', [channel, `${news} ${self}`]).catch(() => {})
+    setTimeout(() => {
+      const { again } = this.#told.get(news)!
+      this.#told.delete(news)
+      if (again) this.tell(news)
+    }, everyMs).unref()
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    clearInterval(this.#asking)
+    clearTimeout(this.#retry)
+    await this.#client?.end().catch(() => {})
+  }
+
+  #hear(news: News): void {
+    for (const listener of this.#listeners.get(news) ?? []) listener()
+  }
+
+  async #connect(): Promise<void> {
+    const client = new pg.Client({
+      connectionString: this.#parts.url!,
+      keepAlive: true,
+      connectionTimeoutMillis: askedEveryMs,
+      application_name: 'postern-listen',
+    })
+    const ended = () => this.#lost(client)
+    client.on('error', ended)
+    client.on('end', ended)
+    client.on('notification', ({ payload = '' }) => {
+      const [news, from] = payload.split(' ')
+      if (from !== this.#parts.self) this.#hear(news as News)
+    })
+    try {
+      await client.connect()
+      await client.query(`listen ${channel}`)
+    } catch {
+      this.#lost(client)
+      return
+    }
+    if (this.#closed) return void client.end().catch(() => {})
+    this.#client = client
+    this.#failures = 0
+    // What was told meanwhile is not told again.
+    for (const news of this.#listeners.keys()) this.#hear(news)
+  }
+
+  #lost(client: pg.Client): void {
+    client.removeAllListeners()
+    client.on('error', () => {})
+    void client.end().catch(() => {})
+    if (this.#client === client) this.#client = undefined
+    if (this.#closed) return
+    clearTimeout(this.#retry)
+    const pause = pausesMs[Math.min(this.#failures++, pausesMs.length - 1)]!
+    this.#retry = setTimeout(() => void this.#connect(), pause).unref()
+  }
+
+  #ask(): void {
+    const client = this.#client
+    if (client === undefined) return
+    const late = setTimeout(() => {
+      // It is not asked politely to end: nobody would answer.
+      const { connection } = client as unknown as { connection: { stream: { destroy(): void } } }
+      connection.stream.destroy()
+      this.#lost(client)
+    }, askedEveryMs - 1_000)
+    client.query('select 1').then(
+      () => clearTimeout(late),
+      () => clearTimeout(late),
+    )
+  }
+}

@@ -1,0 +1,56 @@
+// Bringing the schema up to date at start: once, when many nodes start together, and never under a node that needs the
+// older one. A node that finds a newer one runs with it as long as that says so.
+import { Kysely, PostgresDialect } from 'kysely'
+import { Migrator } from 'kysely/migration'
+import pg from 'pg'
+import { AppError } from '../../errors.ts'
+import type { Database } from './database.ts'
+import { migrations } from './migrations.ts'
+
+/** A migration that finds a lock held gives up soon, and is tried again: see lock-timeout.ts. */
+const tries = 20
+const pauseMs = 500
+
+/** Throws AppError `store_failed` where this version cannot work with what is there. */
+export async function bringUpToDate(database: Database, url: string): Promise<void> {
+  const known = Object.keys(await migrations.getMigrations())
+  const applied = await appliedMigrations(database)
+  const newer = applied.filter(name => !known.includes(name))
+  if (newer.length > 0) {
+    const [row] = await database.call<{ migration: string }>('select migration from schema_needs')
+    if (row !== undefined && known.includes(row.migration)) return
+    throw new AppError(
+      'store_failed',
+      `the database was brought up to ${newer.at(-1)} by a newer version, which this one cannot work with: upgrade this node`,
+    )
+  }
+  if (applied.length < known.length) await migrate(url)
+}
+
+async function appliedMigrations(database: Database): Promise<string[]> {
+  const [table] = await database.call<{ there: boolean }>(`select to_regclass('kysely_migration') is not null as there`)
+  if (!table!.there) return []
+  return (await database.call<{ name: string }>('select name from kysely_migration order by name')).map(row => row.name)
+}
+
+/** All of what is missing in one transaction, under a lock that others wait for. */
+async function migrate(url: string): Promise<void> {
+  const pool = new pg.Pool({ connectionString: url, max: 1, application_name: 'postern-migrate' })
+  pool.on('error', () => {})
+  const db = new Kysely<never>({ dialect: new PostgresDialect({ pool }) })
+  try {
+    for (let attempt = 1; ; attempt++) {
+      const { error } = await new Migrator({ db, provider: migrations }).migrateToLatest()
+      if (error === undefined) return
+      const locked = error instanceof pg.DatabaseError && (error.code === '55P03' || error.code === '40P01')
+      if (!locked || attempt === tries) {
+        throw new AppError('store_failed', `the database cannot be brought up to date: ${(error as Error).message}`, {
+          cause: error,
+        })
+      }
+      await new Promise(resolve => setTimeout(resolve, pauseMs))
+    }
+  } finally {
+    await db.destroy()
+  }
+}
