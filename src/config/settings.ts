@@ -1,19 +1,28 @@
 // The settings of one process, from its environment.
+import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { ConfigError } from './config-error.ts'
 import { read } from './resolve-secrets.ts'
+
+/** Where the inbox is kept. */
+export type DatabaseSettings =
+  | { engine: 'sqlite'; path: string }
+  | { engine: 'postgres'; url: string; directUrl: string | null; poolMax: number }
 
 export interface Settings {
   port: number
   host: string
   /** Undefined: the default file, or the one that comes with Postern. */
   configPath: string | undefined
-  databasePath: string
+  database: DatabaseSettings
+  /** This process, among those that share the database. */
+  node: string
   admin: { port: number; host: string } | undefined
   encryptionKey: string | undefined
   logLevel: string
-  /** Whether this process delivers what it receives. */
+  /** Whether this process takes vendors' requests, and whether it delivers. */
+  receives: boolean
   delivers: boolean
   /** Loopback, SQLite, not production: then what is missing is minted and printed. */
   development: boolean
@@ -36,12 +45,15 @@ const environment = z.object({
   POSTERN_CONFIG: text.optional(),
   POSTERN_ADMIN_PORT: port.optional(),
   POSTERN_ADMIN_HOST: text.optional(),
-  // On SQLite one process holds the file: one that only delivers would have nothing to deliver.
-  POSTERN_ROLE: z
-    .enum(['all', 'ingest'], {
-      error: "expected 'all' or 'ingest': this version does not deliver from another process",
+  POSTERN_ROLE: z.enum(['all', 'ingest', 'deliver'], { error: "expected 'all', 'ingest' or 'deliver'" }).default('all'),
+  POSTERN_NODE: text.optional(),
+  POSTERN_POOL: z
+    .string()
+    .refine(given => /^[1-9]\d{0,2}$/.test(given), {
+      error: ({ input }) => `expected a number of connections from 1 to 999, got ${JSON.stringify(input)}`,
     })
-    .default('all'),
+    .transform(Number)
+    .default(10),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   NODE_ENV: z.string().optional(),
 })
@@ -62,14 +74,25 @@ function readKey(env: NodeJS.ProcessEnv): string | undefined {
   return key
 }
 
-/** Of a database that this version has not, only the scheme is repeated: the rest may hold a password anywhere. */
-function readDatabase(given: string): string {
+/** Of what is wrong only the scheme is repeated: the rest may hold a password anywhere. */
+function readDatabase(given: string, direct: string | undefined, poolMax: number): DatabaseSettings {
   const path = /^sqlite:(?:\/\/)?(.+)$/.exec(given)?.[1]
-  if (path !== undefined) return resolve(path)
+  if (path !== undefined) {
+    if (direct === undefined) return { engine: 'sqlite', path: resolve(path) }
+    throw new ConfigError(['POSTERN_DATABASE_DIRECT: it is for postgres://… only, past a pooler'])
+  }
+  const url = postgresUrl('POSTERN_DATABASE', given, 'sqlite:<path> or postgres://…')
+  const off = direct?.toLowerCase() === 'off'
+  const directUrl =
+    direct === undefined ? url : off ? null : postgresUrl('POSTERN_DATABASE_DIRECT', direct, "postgres://… or 'off'")
+  return { engine: 'postgres', url, directUrl, poolMax }
+}
+
+function postgresUrl(name: string, given: string, expected: string): string {
+  if (/^postgres(ql)?:\/\//.test(given) && URL.canParse(given)) return given
   const scheme = /^([a-z0-9+]{1,20}):/i.exec(given)?.[1]
-  const got = scheme === undefined ? 'something else' : `${scheme}:…`
   throw new ConfigError([
-    `POSTERN_DATABASE: expected sqlite:<path>, got ${got} (this version keeps its inbox in SQLite)`,
+    `${name}: expected ${expected}, got ${scheme === undefined ? 'something else' : `${scheme}:…`}`,
   ])
 }
 
@@ -87,9 +110,20 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
   }
   const parsed = environment.safeParse(set)
   if (!parsed.success) problems.push(...parsed.error.issues.map(issue => `${issue.path.join('.')}: ${issue.message}`))
-  const databasePath = attempt(() => readDatabase(set.POSTERN_DATABASE?.trim() || databaseDefault))
+  const database = attempt(() =>
+    readDatabase(
+      set.POSTERN_DATABASE?.trim() || databaseDefault,
+      set.POSTERN_DATABASE_DIRECT?.trim(),
+      parsed.data?.POSTERN_POOL ?? 1,
+    ),
+  )
   const encryptionKey = attempt(() => readKey(env))
-  if (!parsed.success || databasePath === undefined || problems.length > 0) throw new ConfigError(problems)
+  if (database?.engine === 'sqlite' && parsed.data?.POSTERN_ROLE === 'deliver') {
+    problems.push(
+      'POSTERN_ROLE: on SQLite one process holds the file: one that only delivers would have nothing to deliver',
+    )
+  }
+  if (!parsed.success || database === undefined || problems.length > 0) throw new ConfigError(problems)
   const values = parsed.data
   const admin =
     values.POSTERN_ADMIN_PORT === undefined
@@ -99,11 +133,14 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     port: values.PORT,
     host: values.HOST,
     configPath: values.POSTERN_CONFIG,
-    databasePath,
+    database,
+    // Two processes of one machine must not take each other for themselves.
+    node: `${values.POSTERN_NODE ?? hostname()}-${process.pid}-${Date.now().toString(36)}`,
     admin,
     encryptionKey,
     logLevel: values.LOG_LEVEL,
+    receives: values.POSTERN_ROLE !== 'deliver',
     delivers: values.POSTERN_ROLE !== 'ingest',
-    development: loopback.test(values.HOST) && values.NODE_ENV !== 'production',
+    development: loopback.test(values.HOST) && database.engine === 'sqlite' && values.NODE_ENV !== 'production',
   }
 }

@@ -17,9 +17,16 @@ export interface AppParts extends InboxParts, MetricsRouteParts {
   health(): Promise<StoreHealth>
 }
 
-/** `/hooks`, `/livez` and `/readyz`: what may face the internet. `bare`: strangers are not told what the trouble is. */
-export function entranceApp({ receive, health }: AppParts, { bare }: { bare: boolean }): App {
+/**
+ * `/hooks`, `/livez` and `/readyz`: what may face the internet. `bare`: strangers are not told what the trouble is. A
+ * node that does not receive has no `/hooks`.
+ */
+export function entranceApp(
+  { receive, health }: AppParts,
+  { bare, receives }: { bare: boolean; receives: boolean },
+): App {
   const app = newApp()
+  if (!receives) return healthRoutes(app, health, bare)
   app.all('/hooks/*', async context => {
     const { incoming, outgoing } = context.env
     const { status, headers, body } = await receive(incoming)

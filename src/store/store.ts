@@ -173,6 +173,8 @@ export interface Store {
   /** The highest sequence, and the oldest that is kept (0 for an empty log). */
   extent(): Promise<{ head: number; oldest: number; epoch: string }>
   health(): Promise<StoreHealth>
+  /** Resolves when it can be used: one that was opened while its server was away waits for it. */
+  readonly ready: Promise<void>
   /** Resolves when the store can no longer be trusted: after an I/O error it is never written to again. */
   readonly failed: Promise<Error>
   /** Commits what was taken, then closes. */

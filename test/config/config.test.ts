@@ -280,17 +280,45 @@ describe('the environment', () => {
   })
 
   test.each([
-    'postgres://user:pass-word@host/x',
-    'postgres://user:pass@word:pass-word@host/x',
-    'postgres://host/x?user=u&password=pass-word',
+    'mysql://user:pass-word@host/x',
     'postgres:user:pass-word@host',
+    'postgres://user:pass-word@ho st/x',
     'host=db user=u password=pass-word',
     'pass-word',
   ])('POSTERN_DATABASE=%s: what may be a password is not repeated', database => {
     const read = () => readSettings({ POSTERN_DATABASE: database })
     expect(read).toThrow(/POSTERN_DATABASE: expected sqlite:<path>/)
     expect(read).not.toThrow('pass-word')
-    if (database.startsWith('postgres:')) expect(read).toThrow(/postgres/)
+    const [scheme] = database.split('://')
+    if (database.includes('://')) expect(read).toThrow(`got ${scheme}:…`)
+  })
+
+  test('PostgreSQL, with a way past a pooler and what a node does', () => {
+    const url = 'postgres://user:pass-word@host:6432/x?sslmode=verify-full'
+    const read = (env: Record<string, string> = {}) => readSettings({ POSTERN_DATABASE: url, ...env })
+    expect(read()).toMatchObject({
+      database: { engine: 'postgres', url, directUrl: url, poolMax: 10 },
+      receives: true,
+      delivers: true,
+      development: false,
+    })
+    expect(read({ POSTERN_DATABASE_DIRECT: 'postgresql://host/x', POSTERN_POOL: '3' }).database).toMatchObject({
+      directUrl: 'postgresql://host/x',
+      poolMax: 3,
+    })
+    expect(read({ POSTERN_DATABASE_DIRECT: 'off' }).database).toMatchObject({ directUrl: null })
+    expect(read({ POSTERN_ROLE: 'deliver' })).toMatchObject({ receives: false, delivers: true })
+    expect(read({ POSTERN_ROLE: 'ingest' })).toMatchObject({ receives: true, delivers: false })
+    expect(read({ POSTERN_NODE: 'a' }).node).toMatch(/^a-/)
+    for (const [env, message] of [
+      [{ POSTERN_DATABASE_DIRECT: 'pass-word' }, /POSTERN_DATABASE_DIRECT: expected postgres:/],
+      [{ POSTERN_POOL: '0' }, /POSTERN_POOL: expected a number of connections/],
+      [{ POSTERN_DATABASE: 'sqlite:x', POSTERN_ROLE: 'deliver' }, /POSTERN_ROLE: on SQLite one process/],
+      [{ POSTERN_DATABASE: 'sqlite:x', POSTERN_DATABASE_DIRECT: 'off' }, /POSTERN_DATABASE_DIRECT: it is for postgres/],
+    ] as [Record<string, string>, RegExp][]) {
+      expect(() => read(env)).toThrow(message)
+      expect(() => read(env)).not.toThrow('pass-word')
+    }
   })
 
   test('what is empty is not set; every problem is told', () => {

@@ -32,8 +32,8 @@ const cases: [name: string, env: Record<string, string>, said: readonly (string 
   ],
   [
     'with several settings wrong',
-    { PORT: 'x', POSTERN_DATABASE: 'postgres://user:shown-to-nobody@host/x' },
-    ['PORT: expected a port', 'POSTERN_DATABASE: expected sqlite:<path>, got postgres:…'],
+    { PORT: 'x', POSTERN_DATABASE: 'mysql://user:shown-to-nobody@host/x' },
+    ['PORT: expected a port', 'POSTERN_DATABASE: expected sqlite:<path> or postgres://…, got mysql:…'],
   ],
   ['with a configuration that is not there', { POSTERN_CONFIG: 'missing.ts' }, [/POSTERN_CONFIG: .*missing\.ts/]],
   ['with one that exports nothing', { POSTERN_CONFIG: 'none.ts' }, [/none\.ts: expected `export default defineConfig/]],

@@ -7,17 +7,42 @@ import { openParts } from './parts.ts'
 import { expireEvents } from './retention.ts'
 import { bringUpToDate } from './schema.ts'
 
-/** Throws AppError `store_unreachable` where nobody answers, `store_failed` where the schema is not for this version. */
-export async function openPostgresStore(options: PostgresOptions, observer?: StoreObserver): Promise<Store> {
+const retryMs = 1_000
+
+export interface PostgresOpening {
+  /** Whether nobody need be there yet: `ready` then waits for the server. */
+  patient?: boolean
+}
+
+/**
+ * Throws AppError `store_unreachable` where nobody answers, unless it is `patient`, and `store_failed` where the schema
+ * is not for this version.
+ */
+export async function openPostgresStore(
+  options: PostgresOptions,
+  observer?: StoreObserver,
+  { patient = false }: PostgresOpening = {},
+): Promise<Store> {
   const parts = openParts(options, 'main', observer)
   const { database, appender, nodes, listener, queries } = parts
-  try {
+  const start = async () => {
     await bringUpToDate(database, options.directUrl ?? options.url)
-  } catch (error) {
-    await parts.close()
-    throw error
+    await nodes.start()
   }
-  await nodes.start()
+  let closed = false
+  let ready: Promise<void>
+  try {
+    await start()
+    ready = Promise.resolve()
+  } catch (error) {
+    if (!patient || !isAway(error)) {
+      await parts.close()
+      throw error
+    }
+    ready = later(start, () => closed)
+    // Who waits for it hears of it; nobody need wait.
+    ready.catch(() => {})
+  }
   const status = (rows: readonly unknown[]): AppendStatus => (rows.length > 0 ? 'accepted' : 'duplicate')
 
   return {
@@ -54,8 +79,29 @@ export async function openPostgresStore(options: PostgresOptions, observer?: Sto
     health: () => health(nodes),
     // A connection that is lost is made again: nothing here ever ends for good.
     failed: new Promise<never>(() => {}),
-    close: () => parts.close(),
+    ready,
+    async close() {
+      closed = true
+      await parts.close()
+    },
   }
+}
+
+function isAway(error: unknown): boolean {
+  return error instanceof AppError && error.retryable && error.code !== 'store_failed'
+}
+
+/** Again and again until it succeeds, or fails for another reason than that nobody answers. */
+async function later(start: () => Promise<void>, isClosed: () => boolean): Promise<void> {
+  while (!isClosed()) {
+    await new Promise<void>(resolve => setTimeout(resolve, retryMs).unref())
+    try {
+      return await start()
+    } catch (error) {
+      if (!isAway(error)) throw error
+    }
+  }
+  throw new AppError('unavailable', 'the store was closed before its server was there')
 }
 
 /** A beat is a commit: a standby that nobody confirms by shows itself, and so does a server that takes no writes. */

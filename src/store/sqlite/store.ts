@@ -96,6 +96,7 @@ export async function openSqliteStore(path: string, observer?: StoreObserver): P
     expire: (cutoffs, fallback, now, signal) => expireEvents(run, queries, cutoffs, fallback, forgotten, now, signal),
     extent: () => queries.extent(),
     health: () => health(path, writer, queries),
+    ready: Promise.resolve(),
     failed: writer.failed,
     async close() {
       await thread.close()
