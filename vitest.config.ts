@@ -4,6 +4,8 @@ import { defineConfig } from 'vitest/config'
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 /** Real processes, disks and installations: one file at a time. */
 const slow = ['test/faults/**/*.test.ts', 'test/package/**/*.test.ts']
+/** Over one real PostgreSQL that is started for all of them. */
+const postgres = ['test/**/postgres*.test.ts', 'test/postgres/**/*.test.ts']
 
 export default defineConfig({
   resolve: {
@@ -22,9 +24,20 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: slow,
+          exclude: [...slow, ...postgres],
           testTimeout: 20_000,
           hookTimeout: 30_000,
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'postgres',
+          include: postgres,
+          exclude: slow,
+          globalSetup: './test/support/postgres-setup.ts',
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {

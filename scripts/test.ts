@@ -65,6 +65,7 @@ const counts = await Promise.all([
   run('types', 'typescript/bin/tsc', ['--noEmit']),
   run('lint', '@biomejs/biome/bin/biome', ['check', '.']),
   vitest('unit'),
+  vitest('postgres'),
   vitest('slow'),
 ])
 rmSync(reports, { recursive: true, force: true })
