@@ -130,8 +130,13 @@ export interface Forward {
 
 export interface LeaseAnswer {
   leased: Leased[]
-  /** When the next of those that wait for their time is due; null for none. */
+  /**
+   * When the next of those that were not leased is due; null for none. In the past where something was held back: by the
+   * rate, by the limit, or because another node leases it at this moment.
+   */
   nextDue: number | null
+  /** Where the rate held some back: when more may begin. */
+  limitedUntil?: number | null
 }
 
 /** How an attempt ended. */
@@ -199,10 +204,20 @@ export interface Deliveries {
    */
   owns(duty: string): boolean
   /**
-   * Calls `listener` when another node has changed subscriptions, pauses, breakers or replays, or made deliveries due;
-   * returns how to end that.
+   * Calls `listener` when another node has changed subscriptions, pauses, breakers or replays, when people made
+   * deliveries due, and when duties have moved; or with numbers of subscriptions that others have told of by `tellDue`.
+   * Returns how to end that.
    */
-  onChanged(listener: () => void): () => void
+  onChanged(listener: (due?: readonly number[]) => void): () => void
+  /**
+   * Tells the others, soon, that more of a subscription is due than this node takes. Feeding and settling tell nobody:
+   * who does it leases too, and knows whether anything is left.
+   */
+  tellDue(subscription: number): void
+  /** This node gives up its duties: the others need not wait until it is silent. */
+  leave(): Promise<void>
+  /** By how much the store's clock is ahead of this machine's, in milliseconds; 0 where it has none of its own. */
+  clockSkewMs(): number
 
   // The work.
   /**
@@ -220,8 +235,9 @@ export interface Deliveries {
   /** Writes deliveries and moves the cursor, both or neither; false where the cursor stood elsewhere. */
   feed(feed: Feed): Promise<boolean>
   /**
-   * Leases up to `limit` that are due, and counts the attempt of each. `rate` is what may begin over all nodes: a store
-   * that several share leases no more than that; where one process holds it the process sees to it by itself.
+   * Leases up to `limit` that are due, and counts the attempt of each; 0 asks for `nextDue` alone. `rate` is what may
+   * begin over all nodes: a store that several share leases no more than that; where one process holds it the process
+   * sees to it by itself.
    */
   lease(subscription: number, limit: number, now: number, rate?: Rate | null): Promise<LeaseAnswer>
   /** One answer a settlement: false where its lease no longer held. */
@@ -251,7 +267,7 @@ export interface Deliveries {
   pause(subscription: number, by: 'person' | 'gone' | null, now: number): Promise<void>
   /** It stops feeding; its unsettled deliveries wait for `cancelRemoved`. */
   remove(subscription: number, now: number): Promise<void>
-  /** False where it is no longer as the caller knew it: another node has changed it. */
+  /** False where it is no longer as the caller knew it, as it was last read or written: another node has changed it. */
   swapBreaker(subscription: number, known: BreakerState, breaker: BreakerState): Promise<boolean>
   /**
    * Cancels all that is not settled of one subscription, in small steps; how many. `whileRemoved`: it ends where the

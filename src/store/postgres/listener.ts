@@ -1,15 +1,18 @@
 // News between processes: LISTEN on a connection of its own, NOTIFY in statements of their own and never inside a
 // change, since it takes a lock of the whole server at the commit. News may be lost: whoever waits for it also polls.
 import pg from 'pg'
+import { urlsOf } from '../../postgres-url.ts'
 import type { Database } from './database.ts'
 
-/** The log has grown; deliveries became due; subscriptions or the like changed; a node came or went. */
+/** The log has grown; more is due than a node takes; subscriptions or the like changed; a node came or went. */
 export type News = 'log' | 'due' | 'changed' | 'nodes'
 
 const channel = 'postern'
 /** One of a kind in so long, at the most. */
 const everyMs = 10
 const pausesMs = [100, 500, 1_000, 2_000, 5_000]
+/** Numbers in one of the news that there is more due: a payload is no longer than 8,000 bytes. */
+const numbersMax = 500
 /** A connection that was cut on the way says nothing: it is asked. */
 const askedEveryMs = 5_000
 
@@ -23,16 +26,22 @@ export interface ListenerParts {
 
 export class Listener {
   readonly #parts: ListenerParts
+  readonly #urls: readonly string[]
   readonly #listeners = new Map<News, Set<() => void>>()
   readonly #told = new Map<News, { again: boolean }>()
+  readonly #dueListeners = new Set<(due: readonly number[]) => void>()
+  #due = new Set<number>()
+  #dueTimer: NodeJS.Timeout | undefined
   #client: pg.Client | undefined
   #closed = false
   #failures = 0
+  #turns = 0
   #retry: NodeJS.Timeout | undefined
   readonly #asking: NodeJS.Timeout
 
   constructor(parts: ListenerParts) {
     this.#parts = parts
+    this.#urls = parts.url === null ? [] : urlsOf(parts.url)
     this.#asking = setInterval(() => this.#ask(), askedEveryMs)
     this.#asking.unref()
     if (parts.url !== null) void this.#connect()
@@ -48,6 +57,18 @@ export class Listener {
     this.#listeners.set(news, set)
     set.add(listener)
     return () => set.delete(listener)
+  }
+
+  onDue(listener: (due: readonly number[]) => void): () => void {
+    this.#dueListeners.add(listener)
+    return () => this.#dueListeners.delete(listener)
+  }
+
+  /** Elsewhere only, and soon: who tells knows. */
+  tellDue(subscription: number): void {
+    if (this.#parts.url === null || this.#closed) return
+    this.#due.add(subscription)
+    this.#dueTimer ??= setTimeout(() => this.#sendDue(), everyMs).unref()
   }
 
   /** Here at once, elsewhere soon. */
@@ -73,7 +94,17 @@ export class Listener {
     this.#closed = true
     clearInterval(this.#asking)
     clearTimeout(this.#retry)
+    clearTimeout(this.#dueTimer)
     await this.#client?.end().catch(() => {})
+  }
+
+  #sendDue(): void {
+    this.#dueTimer = undefined
+    const numbers = [...this.#due].slice(0, numbersMax)
+    for (const number of numbers) this.#due.delete(number)
+    if (this.#due.size > 0) this.#dueTimer = setTimeout(() => this.#sendDue(), everyMs).unref()
+    const { database, self } = this.#parts
+    void database.call('select pg_notify($1, $2)', [channel, `due ${self} ${numbers.join(' ')}`]).catch(() => {})
   }
 
   #hear(news: News): void {
@@ -82,7 +113,8 @@ export class Listener {
 
   async #connect(): Promise<void> {
     const client = new pg.Client({
-      connectionString: this.#parts.url!,
+      // Of several hosts one after another: a standby refuses to listen.
+      connectionString: this.#urls[this.#turns % this.#urls.length]!,
       keepAlive: true,
       connectionTimeoutMillis: askedEveryMs,
       application_name: 'postern-listen',
@@ -91,8 +123,10 @@ export class Listener {
     client.on('error', ended)
     client.on('end', ended)
     client.on('notification', ({ payload = '' }) => {
-      const [news, from] = payload.split(' ')
-      if (from !== this.#parts.self) this.#hear(news as News)
+      const [news, from, ...numbers] = payload.split(' ')
+      if (from === this.#parts.self) return
+      if (numbers.length === 0) this.#hear(news as News)
+      else for (const listener of this.#dueListeners) listener(numbers.map(Number))
     })
     try {
       await client.connect()
@@ -114,6 +148,7 @@ export class Listener {
     void client.end().catch(() => {})
     if (this.#client === client) this.#client = undefined
     if (this.#closed) return
+    this.#turns++
     clearTimeout(this.#retry)
     const pause = pausesMs[Math.min(this.#failures++, pausesMs.length - 1)]!
     this.#retry = setTimeout(() => void this.#connect(), pause).unref()

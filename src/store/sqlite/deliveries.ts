@@ -68,6 +68,9 @@ export function sqliteDeliveries({ writer, queries, reading, writing }: Delivery
     pollMs: 15_000,
     owns: () => true,
     onChanged: () => () => {},
+    tellDue: () => {},
+    leave: async () => {},
+    clockSkewMs: () => 0,
 
     releaseLost: now => run<number>({ op: 'releaseLost', now }),
     renew: leases => Promise.resolve(leases.map(() => true)),
