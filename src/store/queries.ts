@@ -4,7 +4,8 @@
 //   by source, vendor, types       events_by_kind (kind, sequence), one walk a kind, merged
 //   by time, or nothing            events (sequence) within the bounds that `minutes` gives
 // A filter that no index carries is answered by walking the log in windows, each one short read transaction.
-import { CompiledQuery, type Kysely, type SelectQueryBuilder, sql } from 'kysely'
+// One set of queries for both engines: what each does in its own way is its EngineParts.
+import { CompiledQuery, type Expression, type Kysely, type SelectQueryBuilder, type SqlBool, sql } from 'kysely'
 import { matchesGlob, matchesType } from '../globs.ts'
 import type { Scanned } from './deliveries.ts'
 import { Entries } from './entries.ts'
@@ -42,16 +43,27 @@ type FindRefs = (
   walk: { refs: readonly string[]; newest: boolean; low: number; high: number; limit: number },
 ) => Promise<{ found: number[]; last: number | null }>
 
+/** What differs: sqlite/reading.ts and postgres/reading.ts. */
+export interface EngineParts {
+  findRefs: FindRefs
+  /** Whether the column's value is one of a list that is one parameter, however long it is. */
+  isListed(column: 'events.sequence', sequences: readonly number[]): Expression<SqlBool>
+  /** That parameter. */
+  list(sequences: readonly number[]): unknown
+}
+
 export class Queries extends Entries {
   readonly #db: Kysely<Tables>
-  readonly #findRefs: FindRefs
+  readonly #parts: EngineParts
   #kinds = new Map<number, Kind>()
   readonly #texts = new Map<string, string>()
+  /** As it was last seen: nothing is ever added before the oldest, so that nobody need look there again. */
+  #seen = { epoch: '', head: 0, oldest: 0 }
 
-  constructor(db: Kysely<Tables>, findRefs: FindRefs) {
+  constructor(db: Kysely<Tables>, parts: EngineParts) {
     super(db)
     this.#db = db
-    this.#findRefs = findRefs
+    this.#parts = parts
   }
 
   async list({ filter, order, from, limit }: EventQuery): Promise<EventPage> {
@@ -103,17 +115,14 @@ export class Queries extends Entries {
   }
 
   async extent(): Promise<{ head: number; oldest: number; epoch: string }> {
-    const { rows } = await this.#again('extent', [1], () =>
-      this.#db
-        .selectFrom('log')
-        .select([
-          'head',
-          'epoch',
-          ({ selectFrom }) => selectFrom('events').select('sequence').orderBy('sequence').limit(1).as('oldest'),
-        ]),
-    )
-    const row = rows[0]!
-    return { head: row.head, epoch: row.epoch, oldest: row.oldest ?? 0 }
+    const seen = this.#seen
+    let extent = await this.#extentFrom(seen.oldest)
+    // Another log than before, or an earlier state of it.
+    const isOther = extent.epoch !== seen.epoch || extent.head < seen.head
+    if (isOther && seen.oldest > 0) extent = await this.#extentFrom(0)
+    const known = isOther ? 0 : seen.oldest
+    if (isOther || extent.head >= this.#seen.head) this.#seen = { ...extent, oldest: extent.oldest || known }
+    return extent
   }
 
   /** What the feed matches by, of the events behind `after`. */
@@ -122,7 +131,7 @@ export class Queries extends Entries {
     const { rows } = await this.#again('scan', [after, head, limit], () =>
       this.#db
         .selectFrom('events')
-        .select(['sequence', 'kind', 'subject', sql<number>`sameas is not null`.as('same')])
+        .select(['sequence', 'kind', 'subject', sql<number>`case when sameas is null then 0 else 1 end`.as('same')])
         .where('sequence', '>', after)
         .where('sequence', '<=', head)
         .orderBy('sequence')
@@ -138,8 +147,8 @@ export class Queries extends Entries {
   }
 
   async bySequence(sequences: readonly number[]): Promise<StoredEvent[]> {
-    const { rows } = await this.#again('bySequence', [JSON.stringify(sequences)], () =>
-      this.#rows().where('events.sequence', 'in', listed(sequences)),
+    const { rows } = await this.#again('bySequence', [this.#parts.list(sequences)], () =>
+      this.#rows().where(this.#parts.isListed('events.sequence', sequences)),
     )
     return Promise.all(rows.map(row => this.#stored(row)))
   }
@@ -162,11 +171,11 @@ export class Queries extends Entries {
         const range = newest ? { low: bounds.low, high: at } : { low: at, high: bounds.high }
         // Of a single ref every candidate is a hit, but for collisions: no more are wanted than rows.
         const limit = refs.length === 1 ? Math.max(rowsAtOnce, wanted) : candidatesAtOnce
-        const { found, last } = await this.#findRefs(this.#db, { refs, newest, ...range, limit })
+        const { found, last } = await this.#parts.findRefs(this.#db, { refs, newest, ...range, limit })
         const beyond = last === null ? ended(bounds) : last + step
         const some = found.slice(0, Math.max(rowsAtOnce, wanted))
         if (some.length === 0) return { rows: [], next: beyond }
-        let query = residual(this.#rows()).where('events.sequence', 'in', listed(some))
+        let query = residual(this.#rows()).where(this.#parts.isListed('events.sequence', some))
         if (kinds !== undefined) query = query.where('events.kind', 'in', kinds)
         const all = await query.orderBy('events.sequence', direction).execute()
         const rows = all.filter(row => hasRefs(row, refs)).slice(0, wanted)
@@ -176,23 +185,9 @@ export class Queries extends Entries {
     }
     if (kinds !== undefined && kinds.length <= kindsWalkedMax && !isOpen(filter)) {
       return async (at: number, bounds: Bounds, wanted: number) => {
-        // Each kind's next ones by its own index; what is furthest along of all of them is the answer.
-        const found = new Set<number>()
-        for (const kind of kinds) {
-          const sequences = await this.#db
-            .selectFrom('events')
-            .select('sequence')
-            .where('kind', '=', kind)
-            .where('sequence', newest ? '<=' : '>=', at)
-            .where('sequence', newest ? '>=' : '<=', newest ? bounds.low : bounds.high)
-            .orderBy('sequence', direction)
-            .limit(wanted)
-            .execute()
-          for (const { sequence } of sequences) found.add(sequence)
-        }
-        const chosen = [...found].sort((a, b) => (newest ? b - a : a - b)).slice(0, wanted)
+        const chosen = await this.#nextOfKinds(kinds, newest, at, newest ? bounds.low : bounds.high, wanted)
         if (chosen.length === 0) return { rows: [], next: ended(bounds) }
-        const query = residual(this.#rows()).where('events.sequence', 'in', listed(chosen))
+        const query = residual(this.#rows()).where(this.#parts.isListed('events.sequence', chosen))
         const rows = await query.orderBy('events.sequence', direction).execute()
         return { rows, next: chosen.length < wanted ? ended(bounds) : chosen.at(-1)! + step }
       }
@@ -206,6 +201,56 @@ export class Queries extends Entries {
       const next = rows.length === wanted ? rows.at(-1)!.sequence + step : newest ? low - 1 : high + 1
       return { rows, next }
     }
+  }
+
+  /** Each kind's next ones by its own index; what is furthest along of all of them, from `at` to `end`. */
+  async #nextOfKinds(
+    kinds: readonly number[],
+    newest: boolean,
+    at: number,
+    end: number,
+    limit: number,
+  ): Promise<number[]> {
+    const direction = newest ? 'desc' : 'asc'
+    const [first, ...others] = kinds.map(kind => {
+      const own = this.#db
+        .selectFrom('events')
+        .select('sequence')
+        .where('kind', '=', kind)
+        .where('sequence', newest ? '<=' : '>=', at)
+        .where('sequence', newest ? '>=' : '<=', end)
+        .orderBy('sequence', direction)
+        .limit(limit)
+      return this.#db.selectFrom(own.as('own')).select('own.sequence')
+    })
+    const all = others.reduce((query, other) => query.unionAll(other), first!)
+    const rows = await this.#db
+      .selectFrom(all.as('found'))
+      .select('found.sequence')
+      .orderBy('found.sequence', direction)
+      .limit(limit)
+      .execute()
+    return rows.map(({ sequence }) => sequence)
+  }
+
+  async #extentFrom(known: number): Promise<{ head: number; oldest: number; epoch: string }> {
+    const { rows } = await this.#again('extent', [known, 1], () =>
+      this.#db
+        .selectFrom('log')
+        .select([
+          'head',
+          'epoch',
+          ({ selectFrom }) =>
+            selectFrom('events')
+              .select('sequence')
+              .where('sequence', '>=', known)
+              .orderBy('sequence')
+              .limit(1)
+              .as('oldest'),
+        ]),
+    )
+    const row = rows[0]!
+    return { head: row.head, epoch: row.epoch, oldest: row.oldest ?? 0 }
   }
 
   /**
@@ -247,12 +292,14 @@ export class Queries extends Entries {
   /** Of the sequences that exist, those that may have been received in the filter's time. */
   async #bounds({ receivedAfter, receivedBefore }: EventFilter, { low, high }: Bounds): Promise<Bounds> {
     if (receivedAfter === undefined && receivedBefore === undefined) return { low, high }
-    let query = this.#db
-      .selectFrom('minutes')
-      .select(({ fn }) => [fn.min('first').as('first'), fn.max('last').as('last')])
-    if (receivedAfter !== undefined) query = query.where('minute', '>=', Math.floor(receivedAfter / 60_000))
-    if (receivedBefore !== undefined) query = query.where('minute', '<=', Math.floor(receivedBefore / 60_000))
-    const row = await query.executeTakeFirst()
+    // In their order: by their index, though it may be most of the table.
+    let minutes = this.#db.selectFrom('minutes').select(['first', 'last']).orderBy('minute')
+    if (receivedAfter !== undefined) minutes = minutes.where('minute', '>=', Math.floor(receivedAfter / 60_000))
+    if (receivedBefore !== undefined) minutes = minutes.where('minute', '<=', Math.floor(receivedBefore / 60_000))
+    const row = await this.#db
+      .selectFrom(minutes.as('minutes'))
+      .select(({ fn }) => [fn.min('minutes.first').as('first'), fn.max('minutes.last').as('last')])
+      .executeTakeFirst()
     if (row?.first == null) return { low: high + 1, high }
     // What came after the head was looked up is left for the next reader: the position would not tell that it was read.
     return { low: Math.max(low, Number(row.first)), high: Math.min(high, Number(row.last)) }
@@ -286,11 +333,6 @@ export class Queries extends Entries {
     const { id: __, ...shared } = this.#kinds.get(kind)!
     return { ...row, ...shared }
   }
-}
-
-/** A list as one parameter, however long it is. */
-function listed(sequences: readonly number[]) {
-  return sql<number>`(select value from json_each(${JSON.stringify(sequences)}))`
 }
 
 function narrowed(query: Rows, { subject, receivedAfter, receivedBefore }: EventFilter): Rows {

@@ -6,7 +6,7 @@ import Sqlite from 'better-sqlite3'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { Queries } from '../../src/store/queries.ts'
 import { kyselyOver } from '../../src/store/sqlite/dialect.ts'
-import { findRefs } from '../../src/store/sqlite/ref-index.ts'
+import { readingParts } from '../../src/store/sqlite/reading.ts'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
 import type { EventFilter, Store } from '../../src/store/store.ts'
 import { record, request, start } from '../contract/store/record.ts'
@@ -46,7 +46,7 @@ test.each(filters)('%s: an event that comes after each single read is seen once'
       await append()
       return { rows }
     }),
-    findRefs,
+    readingParts,
   )
   const seen: number[] = []
   let position = 0

@@ -8,7 +8,7 @@ import { Database } from './database.ts'
 import { postgresDeliveries } from './deliveries.ts'
 import { Listener } from './listener.ts'
 import { Nodes, type NodesParts } from './nodes.ts'
-import { findRefs } from './refs.ts'
+import { readingParts } from './reading.ts'
 
 /** Woken by nobody, one looks so often: in case news was lost, and where none arrives. */
 const pollMs = { listening: 5_000, alone: 500 }
@@ -38,7 +38,7 @@ export function openParts(options: PostgresOptions, kind: NodesParts['kind'], ob
   })
   listener.on('nodes', () => void nodes.beat().catch(() => {}))
   const appender = new Appender(database, ackTimeoutMs, () => listener.tell('log'), observer)
-  const queries = new Queries(database.kysely, findRefs)
+  const queries = new Queries(database.kysely, readingParts)
   const deliveries = postgresDeliveries({
     database,
     queries,
@@ -48,7 +48,7 @@ export function openParts(options: PostgresOptions, kind: NodesParts['kind'], ob
     onAppended: appended => listener.on('log', appended),
     // Also when a node has come or gone: duties move with it.
     onChanged(changed) {
-      const ends = [listener.on('changed', changed), listener.on('due', changed)]
+      const ends = [listener.on('changed', changed), listener.on('due', changed), listener.onDue(changed)]
       moves.add(changed)
       return () => {
         for (const end of ends) end()
@@ -56,6 +56,12 @@ export function openParts(options: PostgresOptions, kind: NodesParts['kind'], ob
       }
     },
     tell: news => listener.tell(news),
+    tellDue: subscription => listener.tellDue(subscription),
+    async leave() {
+      await nodes.close()
+      listener.tell('nodes')
+    },
+    clockSkewMs: () => nodes.skewMs,
   })
   return {
     database,

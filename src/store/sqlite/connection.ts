@@ -7,7 +7,7 @@ import { sqliteDeliveries } from './deliveries.ts'
 import { kyselyOver, type Run } from './dialect.ts'
 import { appendCommand } from './fields.ts'
 import { openReader } from './open.ts'
-import { findRefs } from './ref-index.ts'
+import { readingParts } from './reading.ts'
 import { writerOver } from './threads.ts'
 
 /** Statements that are kept prepared; those with lists of their own in the text are many. */
@@ -27,7 +27,7 @@ export function connectSqliteStore({ path, port }: StoreChannel & { engine: 'sql
   }
   const reading = kyselyOver(read)
   const writing = kyselyOver((sql, parameters) => writer.run({ op: 'sql', sql, parameters }))
-  const queries = new Queries(reading, findRefs)
+  const queries = new Queries(reading, readingParts)
   return {
     deliveries: sqliteDeliveries({ writer, queries, reading, writing }),
     append: (events, request) => writer.run<AppendOutcome[]>(...appendCommand(events, request)),

@@ -2,21 +2,34 @@
 import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import Sqlite from 'better-sqlite3'
+import type { Kysely } from 'kysely'
 import { Migrator } from 'kysely/migration'
 import { AppError } from '../../errors.ts'
 import { migrations } from '../migrations.ts'
 import { Queries } from '../queries.ts'
 import type { AppendOutcome, AppendStatus, Store, StoreHealth, StoreObserver } from '../store.ts'
+import type { Tables } from '../tables.ts'
 import type { Command } from './commands.ts'
 import { sqliteDeliveries } from './deliveries.ts'
 import { kyselyOver } from './dialect.ts'
 import { appendCommand, eventFields, eventPieces, requestFields, requestPieces } from './fields.ts'
-import { findRefs } from './ref-index.ts'
+import { readingParts } from './reading.ts'
 import { expireEvents } from './retention.ts'
 import { Reader, startWriter, type Writer } from './threads.ts'
 
 /** Opens or makes the inbox at `path`. Throws AppError `store_failed` where another process holds it. */
 export async function openSqliteStore(path: string, observer?: StoreObserver): Promise<Store> {
+  return (await openSqliteInbox(path, observer)).store
+}
+
+/** The same, with the way to its file for what is no part of a Store: see spool/. */
+export interface SqliteInbox {
+  store: Store
+  reading: Kysely<Tables>
+  run<Value>(command: Command, pieces?: readonly Uint8Array[]): Promise<Value>
+}
+
+export async function openSqliteInbox(path: string, observer?: StoreObserver): Promise<SqliteInbox> {
   const lock = hold(path)
   const thread = startWriter(path, observer)
   const { writer } = thread
@@ -32,18 +45,21 @@ export async function openSqliteStore(path: string, observer?: StoreObserver): P
   await writer.run({ op: 'remember' })
   const reader = new Reader(path)
   const reading = kyselyOver((sql, parameters) => reader.run(sql, parameters))
-  const queries = new Queries(reading, findRefs)
+  const queries = new Queries(reading, readingParts)
   const forgotten = { below: 1 }
   const run = <Value>(command: Command, pieces: readonly Uint8Array[] = []) => writer.run<Value>(command, pieces)
   const outcomes = async (answer: Promise<AppendOutcome[] | null>) => (await answer) ?? []
+  const append: Store['append'] = (events, request) => outcomes(run(...appendCommand(events, request)))
 
-  return {
+  const store: Store = {
     deliveries: sqliteDeliveries({ writer, queries, reading, writing }),
     channel: () => ({ engine: 'sqlite', path, port: thread.attach() }),
     owns: () => true,
     onAppended: listener => writer.onAppended(listener),
 
-    append: (events, request) => outcomes(run(...appendCommand(events, request))),
+    append,
+    // The writer takes them in the order in which they are sent.
+    appendInOrder: arrivals => Promise.all(arrivals.map(({ events, request }) => append(events, request))),
     async quarantine({ id, source, reason }, request) {
       const command = { op: 'quarantine', entry: { source, reason }, request: requestFields(request) } as const
       return run<AppendStatus>(command, [...requestPieces(request), id])
@@ -104,6 +120,7 @@ export async function openSqliteStore(path: string, observer?: StoreObserver): P
       lock.close()
     },
   }
+  return { store, reading, run }
 }
 
 const empty = Buffer.alloc(0)
