@@ -6,6 +6,7 @@ import { loadConfig } from './config/load.ts'
 import { readSettings, type Settings } from './config/settings.ts'
 import { AppError } from './errors.ts'
 import { type Gateway, startGateway } from './gateway.ts'
+import { shownUrl } from './postgres-url.ts'
 import { welcome } from './welcome.ts'
 
 const exitStoreFailed = 70
@@ -33,8 +34,7 @@ export async function main(): Promise<void> {
 /** Without the password that a URL may hold. */
 function databaseName({ database }: Settings): string {
   if (database.engine === 'sqlite') return database.path
-  const { host, pathname } = new URL(database.url)
-  return `postgres://${host}${pathname}`
+  return shownUrl(database.url)
 }
 
 function endWell(gateway: Gateway): void {

@@ -2,6 +2,7 @@
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import { z } from 'zod'
+import { urlsOf } from '../postgres-url.ts'
 import { ConfigError } from './config-error.ts'
 import { read } from './resolve-secrets.ts'
 
@@ -89,7 +90,12 @@ function readDatabase(given: string, direct: string | undefined, poolMax: number
 }
 
 function postgresUrl(name: string, given: string, expected: string): string {
-  if (/^postgres(ql)?:\/\//.test(given) && URL.canParse(given)) return given
+  try {
+    urlsOf(given)
+    return given
+  } catch {
+    // Told below, without what it holds.
+  }
   const scheme = /^([a-z0-9+]{1,20}):/i.exec(given)?.[1]
   throw new ConfigError([
     `${name}: expected ${expected}, got ${scheme === undefined ? 'something else' : `${scheme}:…`}`,

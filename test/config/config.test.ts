@@ -306,6 +306,8 @@ describe('the environment', () => {
       directUrl: 'postgresql://host/x',
       poolMax: 3,
     })
+    const hosts = 'postgres://user:pass-word@one:5432,two/x'
+    expect(read({ POSTERN_DATABASE: hosts }).database).toMatchObject({ url: hosts })
     expect(read({ POSTERN_DATABASE_DIRECT: 'off' }).database).toMatchObject({ directUrl: null })
     expect(read({ POSTERN_ROLE: 'deliver' })).toMatchObject({ receives: false, delivers: true })
     expect(read({ POSTERN_ROLE: 'ingest' })).toMatchObject({ receives: true, delivers: false })

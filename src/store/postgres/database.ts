@@ -15,9 +15,11 @@ import {
 import pg from 'pg'
 import { AppError } from '../../errors.ts'
 import type { Tables } from '../tables.ts'
+import { Hosts } from './hosts.ts'
 import { escapeText, unescapeText } from './text.ts'
 
 export interface DatabaseOptions {
+  /** Of several hosts the one that takes writes: see hosts.ts. */
   url: string
   poolMax: number
   /** After so long a statement's outcome is unknown, and its connection is given up. */
@@ -49,23 +51,17 @@ const lost = new Set([
 
 export class Database {
   readonly kysely: Kysely<Tables>
-  readonly #pool: pg.Pool
+  readonly #hosts: Hosts
+  readonly #options: DatabaseOptions
   readonly #timeoutMs: number
+  #pool: { url: string; pool: pg.Pool }
   #closed = false
 
-  constructor({ url, poolMax, timeoutMs }: DatabaseOptions) {
-    this.#timeoutMs = timeoutMs
-    this.#pool = new pg.Pool({
-      connectionString: url,
-      max: poolMax,
-      idleTimeoutMillis: idleMs,
-      connectionTimeoutMillis: timeoutMs,
-      keepAlive: true,
-      application_name: 'postern',
-      types: { getTypeParser: parserOf as typeof pg.types.getTypeParser },
-    })
-    // A connection that is lost while nobody uses it leaves the pool, and that is all.
-    this.#pool.on('error', () => {})
+  constructor(options: DatabaseOptions) {
+    this.#options = options
+    this.#timeoutMs = options.timeoutMs
+    this.#hosts = new Hosts(options.url)
+    this.#pool = poolOf(this.#hosts.url, options)
     this.kysely = new Kysely<Tables>({ dialect: new PooledDialect((text, values) => this.#run(text, values)) })
   }
 
@@ -80,16 +76,30 @@ export class Database {
 
   async close(): Promise<void> {
     this.#closed = true
-    await this.#pool.end()
+    await this.#pool.pool.end()
+  }
+
+  /** The host that is worked with at the moment. */
+  get url(): string {
+    return this.#hosts.url
+  }
+
+  /** To another host, where there is one: what is under way with the old one may end. */
+  #turnFrom({ url, pool }: { url: string; pool: pg.Pool }): void {
+    if (!this.#hosts.turnFrom(url) || this.#pool.pool !== pool) return
+    this.#pool = poolOf(this.#hosts.url, this.#options)
+    void pool.end().catch(() => {})
   }
 
   async #run(text: string, parameters: readonly unknown[]): Promise<pg.QueryResult> {
     const values = parameters.map(value => (typeof value === 'string' ? escapeText(value) : value))
     const deadline = performance.now() + this.#timeoutMs
     for (let attempt = 0; ; attempt++) {
+      const at = this.#pool
       try {
-        return await this.#once(text, values, deadline - performance.now())
+        return await this.#once(at.pool, text, values, deadline - performance.now())
       } catch (error) {
+        if (isElsewhere(error)) this.#turnFrom(at)
         const pause = pausesMs[Math.min(attempt, pausesMs.length - 1)]!
         if (!isPassing(error) || this.#closed || performance.now() + pause >= deadline) throw storeError(error)
         await new Promise(resolve => setTimeout(resolve, pause))
@@ -97,8 +107,8 @@ export class Database {
     }
   }
 
-  async #once(text: string, values: unknown[], withinMs: number): Promise<pg.QueryResult> {
-    const client = await within(this.#pool.connect(), withinMs, late =>
+  async #once(pool: pg.Pool, text: string, values: unknown[], withinMs: number): Promise<pg.QueryResult> {
+    const client = await within(pool.connect(), withinMs, late =>
       late.then(
         client => client.release(),
         () => {},
@@ -122,6 +132,21 @@ export class Database {
       throw error
     }
   }
+}
+
+function poolOf(url: string, { poolMax, timeoutMs }: DatabaseOptions): { url: string; pool: pg.Pool } {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: poolMax,
+    idleTimeoutMillis: idleMs,
+    connectionTimeoutMillis: timeoutMs,
+    keepAlive: true,
+    application_name: 'postern',
+    types: { getTypeParser: parserOf as typeof pg.types.getTypeParser },
+  })
+  // A connection that is lost while nobody uses it leaves the pool, and that is all.
+  pool.on('error', () => {})
+  return { url, pool }
 }
 
 /** Rejects after that time; `late` sees to what becomes of the promise then. */
@@ -152,6 +177,12 @@ function isPassing(error: unknown): boolean {
   if (!(error instanceof pg.DatabaseError)) return true
   // A standby that is on its way to be the primary, or that a name still points at.
   return unlucky.has(codeOf(error)) || lost.has(codeOf(error)) || codeOf(error) === '25006'
+}
+
+/** Nobody there, or somebody who takes no writes: another host may be the one. */
+function isElsewhere(error: unknown): boolean {
+  if (error instanceof AppError) return error.code === 'store_unreachable'
+  return isPassing(error) && !unlucky.has(codeOf(error))
 }
 
 function storeError(error: unknown): AppError {
