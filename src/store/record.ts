@@ -4,11 +4,13 @@
 import { isoTime } from '../clock.ts'
 import type { Envelope, EventData } from '../event.ts'
 import { isCatalogueType, schemaUrn } from '../event-types.ts'
-import { encodeId } from '../ids.ts'
+import { encodeId, idOfIdentity } from '../ids.ts'
 
 export interface EventRecord {
   /** The JSON array of the source and the dedupe key's parts, which the id is derived from. */
   identity: string
+  /** In its place, of one that was stored before: 16 bytes. `identity` is empty then. */
+  id?: Buffer
   source: string
   vendor: string
   type: string
@@ -35,7 +37,7 @@ export interface EventRecord {
 }
 
 /** A record with its place in the log. */
-export interface StoredEvent extends Omit<EventRecord, 'identity' | 'content' | 'soft' | 'refs'> {
+export interface StoredEvent extends Omit<EventRecord, 'identity' | 'id' | 'content' | 'soft' | 'refs'> {
   /** 16 bytes: see `deriveId`. */
   id: Buffer
   sequence: number
@@ -61,6 +63,10 @@ export function refKeys(refs: Readonly<Record<string, string>>, subject: string 
 /** 16 digits, so that texts sort as numbers do. */
 export function sequenceText(sequence: number): string {
   return String(sequence).padStart(16, '0')
+}
+
+export function idOfRecord({ id, identity }: Pick<EventRecord, 'id' | 'identity'>): Buffer {
+  return id ?? idOfIdentity(identity)
 }
 
 export function eventId(id: Uint8Array): string {

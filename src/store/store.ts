@@ -26,9 +26,16 @@ export interface AppendOutcome {
   /** `evt_…` */
   id: string
   status: AppendStatus
+  /** 0 where it waits in a spool: it has no place in the log yet. */
   sequence: number
   /** The same dedupe key with other content: kept for people to see. */
   conflict: boolean
+}
+
+/** What one request brought. */
+export interface Arrival {
+  events: readonly EventRecord[]
+  request: KeptRequest
 }
 
 export interface Rejection {
@@ -126,8 +133,38 @@ export interface PostgresOptions {
 
 export interface StoreHealth {
   ok: boolean
-  /** `full`, `locked`, `readonly`, `failed`, where it is not. */
+  /** `full`, `locked`, `readonly`, `failed`, `unreachable`, `spool_full`, where it is not. */
   problem?: string
+  /** The database is away: what comes in is kept in the spool. */
+  degraded?: 'spooling'
+  spool?: SpoolState
+}
+
+/** What waits on this node for the database. */
+export interface SpoolState {
+  /** Events, quarantine and rejections; without those that are set aside. */
+  entries: number
+  bytes: number
+  bytesMax: number
+  /** Age of the oldest entry; 0 for none. */
+  oldestSeconds: number
+  /** Entries that the database has refused for what they hold. */
+  refused: number
+}
+
+/** Told of what leaves the spool; it must not throw. */
+export interface SpoolObserver {
+  /** So many entries are in the log, or where else they belong. */
+  drained(entries: number): void
+  /** So many were refused by the database for what they hold, and stay where they are. */
+  refused(entries: number): void
+}
+
+/** A store with a spool before it. */
+export interface SpooledStore extends Store {
+  spool(): Promise<SpoolState>
+  /** Once it is closed, which moves on what it can within some seconds: how many entries have stayed on the disk. */
+  readonly left: number
 }
 
 /** Told of each commit; it must not throw. */
@@ -143,6 +180,11 @@ export interface Store {
   channel(): StoreChannel
   /** In one transaction: dedupe, place in the log, and the request's bytes. */
   append(events: readonly EventRecord[], request: KeptRequest): Promise<AppendOutcome[]>
+  /**
+   * The same for several whose order counts: in the log each stands behind the one before. Where it fails, none of them is
+   * there, or the first of them, or nobody knows: it is harmless to repeat.
+   */
+  appendInOrder(arrivals: readonly Arrival[]): Promise<AppendOutcome[][]>
   quarantine(entry: QuarantineEntry, request: KeptRequest): Promise<AppendStatus>
   reject(rejection: Rejection, request: KeptRequest, limits: RejectionLimits): Promise<void>
   /** Appends what waited in quarantine and removes it there, in one transaction. */

@@ -2,10 +2,9 @@
 // server's function, so that its lock never spans a round trip.
 import { hash } from 'node:crypto'
 import { AppError } from '../../errors.ts'
-import { idOfIdentity } from '../../ids.ts'
 import { quickHash } from '../../quick-hash.ts'
-import { type EventRecord, eventId } from '../record.ts'
-import type { AppendOutcome, KeptRequest, StoreObserver } from '../store.ts'
+import { type EventRecord, eventId, idOfRecord } from '../record.ts'
+import type { AppendOutcome, Arrival, KeptRequest, StoreObserver } from '../store.ts'
 import type { Database } from './database.ts'
 import { escapeText } from './text.ts'
 
@@ -54,6 +53,24 @@ export class Appender {
     this.#queue.push({ events, request, resolve, reject })
     this.#schedule()
     return promise
+  }
+
+  /** In a batch of their own: behind each other, all of them or none. See `Store.appendInOrder`. */
+  async appendInOrder(arrivals: readonly Arrival[]): Promise<AppendOutcome[][]> {
+    if (arrivals.length === 0) return []
+    const packed = await this.#pack(arrivals)
+    const [row] = await this.#database.call<{ answer: Settled[] }>(
+      'select postern_append($1::json, $2::json, $3, $4) as answer',
+      packed,
+    )
+    const { answer } = row!
+    let at = 0
+    const all = arrivals.map(({ events }) => {
+      at += events.length
+      return outcomes(events, answer.slice(at - events.length, at))
+    })
+    if (answer.some(([accepted]) => accepted === 1)) this.#appended()
+    return all
   }
 
   /** An entry of quarantine or of the rejections is removed with it; null where it is no longer there. */
@@ -150,7 +167,7 @@ export class Appender {
     if (answer.some(([accepted]) => accepted === 1)) this.#appended()
   }
 
-  async #pack(batch: readonly { events: readonly EventRecord[]; request: KeptRequest }[]): Promise<Packed> {
+  async #pack(batch: readonly Arrival[]): Promise<Packed> {
     const events: object[] = []
     const requests: object[] = []
     const bodies: Buffer[] = []
@@ -166,7 +183,7 @@ export class Appender {
         const { received, subject, vendorid, vendortime, time, soft, data, traceparent, refs } = event
         const kind = this.#kinds.get(kindKey(event)) ?? (await this.#kind(event))
         events.push({
-          r: n, id: idOf(event).toString('hex'), content: contentOf(event.content), kind, received,
+          r: n, id: idOfRecord(event).toString('hex'), content: contentOf(event.content), kind, received,
           subject: escaped(subject), vendorid: escaped(vendorid), vendortime: escaped(vendortime), time: escaped(time),
           soft, data: escapeText(data), traceparent, refs: refs.map(quickHash),
         }) // biome-ignore format: as the function reads them
@@ -208,10 +225,6 @@ export function requestValues({ method, rest, query, headers, address, sha256, r
   }
 }
 
-function idOf(event: EventRecord): Buffer {
-  return idOfIdentity(event.identity)
-}
-
 function kindKey({ source, vendor, type, vendortype, environment, namespace }: EventRecord): string {
   return [source, vendor, type, vendortype, environment, namespace].join('\n')
 }
@@ -222,7 +235,7 @@ function escaped(text: string | null): string | null {
 
 function outcomes(events: readonly EventRecord[], settled: readonly Settled[]): AppendOutcome[] {
   return settled.map(([accepted, sequence, conflict], index) => ({
-    id: eventId(idOf(events[index]!)),
+    id: eventId(idOfRecord(events[index]!)),
     status: accepted === 1 ? 'accepted' : 'duplicate',
     sequence,
     conflict: conflict === 1,

@@ -52,6 +52,7 @@ export async function openPostgresStore(
     owns: duty => nodes.owns(duty),
 
     append: (events, request) => appender.append(events, request),
+    appendInOrder: arrivals => appender.appendInOrder(arrivals),
     quarantine: async (entry, request) => status(await database.call(...quarantineCall(entry, request))),
     async reject(rejection, request, limits) {
       await database.call(...rejectCall(rejection, request, limits))

@@ -85,7 +85,7 @@ export class Log {
     }
     return events.map((event, index) => {
       const [identity, kind, subject, vendorid, vendortime, time, received, soft, data, refs, traceparent] = event
-      const id = idOfIdentity(identity)
+      const id = identity.startsWith('[') ? idOfIdentity(identity) : Buffer.from(identity, 'hex')
       const content = contentOf(pieces[2 + index]!)
       const sequence = this.#memory.head + 1
       if (this.#statements.identity.run(id, sequence, content).changes === 0) {
@@ -281,7 +281,7 @@ function prepare(db: Database) {
     unquarantine: statement('delete from quarantine where id = ?'),
     reject: statement(
       `insert into rejections (id, source, received, status, reason, truncated, sealed, bytes, ${requestColumns})
-       values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict do nothing`,
     ),
     // What is larger than all that may be kept goes itself, and pushes nobody out.
     trim: statement(

@@ -8,6 +8,7 @@ import type { DeliveryKey, Feed, Forward, Settlement } from '../deliveries.ts'
  * took five times as long to read.
  */
 export type EventFields = [
+  /** Its identity, which is a JSON array, or the id itself in hex. */
   identity: string,
   /** Source, vendor, type, vendortype, environment and namespace: see `kindKey`. */
   kind: string,
@@ -75,10 +76,21 @@ export type Command =
     }
   /** `after`: an identity's id in hex. */
   | { op: 'forget'; after: string; below: number }
+  /** What has left a spool. Answers the sequences that stay, since a conflict with one of them came meanwhile. */
+  | { op: 'drained'; drained: Drained }
   /** Reads what the appends need in memory, before the first of them has to wait for it. */
   | { op: 'remember' }
   | { op: 'sql'; sql: string; parameters: readonly unknown[] }
   | WorkCommand
+
+/** What is taken out of an inbox that serves as a spool. */
+export interface Drained {
+  /** By request, in the order of the log. */
+  sequences: readonly (readonly number[])[]
+  conflicts: readonly number[]
+  quarantine: readonly number[]
+  rejections: readonly number[]
+}
 
 /** A place in the order in which deliveries of one state are due. */
 export interface DuePlace {

@@ -14,7 +14,8 @@ export function appendCommand(
 }
 
 export function eventFields(event: EventRecord): EventFields {
-  const { identity, source, vendor, type, vendortype, environment, namespace } = event
+  const identity = event.id === undefined ? event.identity : event.id.toString('hex')
+  const { source, vendor, type, vendortype, environment, namespace } = event
   const { subject, vendorid, vendortime, time, received, soft, data, refs, traceparent } = event
   const kind = kindKey([source, vendor, type, vendortype, environment, namespace])
   return [identity, kind, subject, vendorid, vendortime, time, received, soft, data, refs, traceparent]

@@ -4,6 +4,7 @@ import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from '
 import { Log } from './append.ts'
 import { Checkpointer } from './checkpoint.ts'
 import { type BatchMessage, type Command, type Result, unpack } from './commands.ts'
+import { Drain } from './drain.ts'
 import { classify } from './failure.ts'
 import { openWriter } from './open.ts'
 import { Work } from './work.ts'
@@ -13,6 +14,7 @@ const db = openWriter((workerData as { path: string }).path)
 const checkpointer = new Checkpointer(db)
 let log: Log | undefined
 let work: Work | undefined
+let drain: Drain | undefined
 let dead: Result | undefined
 
 type Entry = ReturnType<typeof unpack>[number]
@@ -183,6 +185,9 @@ function execute({ command, pieces }: Entry): unknown {
         ? log.quarantine(command.entry, command.request, [body, sha256, id])
         : null
     }
+    case 'drained':
+      drain ??= new Drain(db)
+      return drain.remove(command.drained)
     case 'discard':
       return log.remove('quarantine', pieces[2]!)
     case 'expire':
