@@ -8,7 +8,7 @@ export interface TcpProxy {
   latencyMs: number
   /** Where new connections lead. */
   target: number
-  /** Connections that are open now. */
+  /** Connections that are open now and that something may still pass through. */
   readonly open: number
   /** The same address, with this port. */
   through(url: string): string
@@ -170,7 +170,7 @@ export async function startTcpProxy(target: number): Promise<TcpProxy> {
     latencyMs: 0,
     target,
     get open() {
-      return connections.size
+      return [...connections].filter(({ lost }) => !lost).length
     },
     through(url) {
       const own = new URL(url)
