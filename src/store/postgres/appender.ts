@@ -16,9 +16,7 @@ const batchesAtOnce = 2
 /** The lock is given up a little before its client gives up: then it is known that nothing was stored. */
 const lockMarginMs = 500
 
-interface Waiting {
-  events: readonly EventRecord[]
-  request: KeptRequest
+interface Waiting extends Arrival {
   resolve(outcomes: AppendOutcome[]): void
   reject(error: unknown): void
 }
@@ -57,20 +55,7 @@ export class Appender {
 
   /** In a batch of their own: behind each other, all of them or none. See `Store.appendInOrder`. */
   async appendInOrder(arrivals: readonly Arrival[]): Promise<AppendOutcome[][]> {
-    if (arrivals.length === 0) return []
-    const packed = await this.#pack(arrivals)
-    const [row] = await this.#database.call<{ answer: Settled[] }>(
-      'select postern_append($1::json, $2::json, $3, $4) as answer',
-      packed,
-    )
-    const { answer } = row!
-    let at = 0
-    const all = arrivals.map(({ events }) => {
-      at += events.length
-      return outcomes(events, answer.slice(at - events.length, at))
-    })
-    if (answer.some(([accepted]) => accepted === 1)) this.#appended()
-    return all
+    return arrivals.length === 0 ? [] : this.#appendBatch(arrivals)
   }
 
   /** An entry of quarantine or of the rejections is removed with it; null where it is no longer there. */
@@ -110,15 +95,7 @@ export class Appender {
   }
 
   #next(): Waiting[] {
-    let [events, bytes, count] = [0, 0, 0]
-    while (count < this.#queue.length) {
-      const next = this.#queue[count]!
-      events += next.events.length
-      bytes += next.request.body.length
-      if (count > 0 && (events > eventsAtOnce || bytes > bytesAtOnce)) break
-      count++
-    }
-    return this.#queue.splice(0, count)
+    return this.#queue.splice(0, fitting(this.#queue, 0))
   }
 
   async #send(batch: readonly Waiting[]): Promise<void> {
@@ -151,6 +128,11 @@ export class Appender {
   }
 
   async #append(batch: readonly Waiting[]): Promise<void> {
+    const answers = await this.#appendBatch(batch)
+    for (const [index, { resolve }] of batch.entries()) resolve(answers[index]!)
+  }
+
+  async #appendBatch(batch: readonly Arrival[]): Promise<AppendOutcome[][]> {
     const packed = await this.#pack(batch)
     const started = performance.now()
     const [row] = await this.#database.call<{ answer: Settled[] }>(
@@ -159,12 +141,12 @@ export class Appender {
     )
     this.#observer?.committed(batch.length, performance.now() - started)
     const { answer } = row!
-    let at = 0
-    for (const { events, resolve } of batch) {
-      resolve(outcomes(events, answer.slice(at, at + events.length)))
-      at += events.length
-    }
     if (answer.some(([accepted]) => accepted === 1)) this.#appended()
+    let at = 0
+    return batch.map(({ events }) => {
+      at += events.length
+      return outcomes(events, answer.slice(at - events.length, at))
+    })
   }
 
   async #pack(batch: readonly Arrival[]): Promise<Packed> {
@@ -210,6 +192,18 @@ export class Appender {
     this.#kinds.set(kindKey(event), row!.kind)
     return row!.kind
   }
+}
+
+/** How many from `first` on go into one batch: at least one. */
+function fitting(arrivals: readonly Arrival[], first: number): number {
+  let [events, bytes, count] = [0, 0, 0]
+  for (const next of arrivals.slice(first, first + eventsAtOnce)) {
+    events += next.events.length
+    bytes += next.request.body.length
+    if (count > 0 && (events > eventsAtOnce || bytes > bytesAtOnce)) break
+    count++
+  }
+  return count
 }
 
 /** A kept request's columns but for its body, escaped for JSON. */
