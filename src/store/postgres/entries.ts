@@ -5,10 +5,16 @@ type Call = [text: string, parameters: unknown[]]
 
 const requestColumns = 'method, rest, query, headers, address, sha256, redacted, body'
 
+/** A row where it is new. Else it is written as it is: only who writes waits for the standby: see functions/append.ts. */
 export function quarantineCall({ id, source, reason }: QuarantineEntry, request: KeptRequest): Call {
   return [
-    `insert into quarantine (id, source, received, reason, ${requestColumns})
-     values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict do nothing returning 1`,
+    `with fresh as (
+       insert into quarantine (id, source, received, reason, ${requestColumns})
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict do nothing returning 1
+     ), known as (
+       update quarantine set id = id where id = $1 and not exists (select from fresh)
+     )
+     select from fresh`,
     [id, source, request.received, reason, ...requestColumnsOf(request)],
   ]
 }

@@ -42,6 +42,8 @@ const kindFunction = `
  * It is planned once for each connection, and as if the tables were large: what they hold when it is planned says nothing.
  * Answers a JSON array, for each event in its order `[status, sequence, conflict]`: 1 accepted, 0 duplicate.
  * The soft keys of the latest 65,536 events are remembered, as on SQLite.
+ * It writes also where all are duplicates: only who writes waits at the commit for the standby, and what they are
+ * duplicates of may be a commit whose wait somebody cancelled.
  */
 const appendFunction = `
   create function postern_append(batch json, requests json, bodies bytea, timeout_ms int) returns json
@@ -90,7 +92,7 @@ const appendFunction = `
       on conflict (minute) do update
         set first = least(old.first, excluded.first), last = greatest(old.last, excluded.last)
     ), grown as (
-      update log set head = before + (select count(*) from placed) where exists (select from placed)
+      update log set head = before + (select count(*) from placed)
     ), asked as materialized (
       select * from json_to_recordset(requests) as q(
         n int, method text, rest text, query text, headers text, address text, sha256 text, redacted text,
