@@ -1,6 +1,7 @@
 // Appending: dedupe, places in the log, conflicts, soft keys, and requests shared by their events.
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import type { EventRecord } from '../../../src/store/record.ts'
 import type { AppendOutcome, Store } from '../../../src/store/store.ts'
 import { inboxFor, type OpenStore, withInbox } from './inbox.ts'
 import { eventIdOf, idOf, listed, logOf, record, rejected, request, start, storedAs } from './record.ts'
@@ -263,16 +264,54 @@ export function testAppends(open: OpenStore): void {
     })
   })
 
+  describe('what was stored elsewhere before', () => {
+    const inbox = inboxFor(open)
+    const moved = (key: string, content: string): EventRecord => {
+      const { identity: _, ...fields } = record(key, { content: Buffer.from(content), refs: { loan: key } })
+      return { ...fields, identity: '', id: idOf(key) }
+    }
+
+    test('has the id that it says, and is the same as what has it by its key', async () => {
+      await inbox.store.append([record('m1', { content: Buffer.from('content1') })], request('m1'))
+      const both = await inbox.store.append([moved('m1', 'content1'), moved('m2', 'content2')], request('moved'))
+      expect(both).toEqual([
+        { id: eventIdOf('m1'), status: 'duplicate', sequence: 1, conflict: false },
+        { id: eventIdOf('m2'), status: 'accepted', sequence: 2, conflict: false },
+      ])
+      expect(await inbox.store.append([moved('m2', 'other bt')], request('other'))).toMatchObject([
+        { status: 'duplicate', sequence: 2, conflict: true },
+      ])
+      expect(
+        (await inbox.store.list({ filter: { refs: ['loan:m2'] }, order: 'oldest', limit: 9 })).events,
+      ).toHaveLength(1)
+    })
+
+    test('keeps its order, whatever else comes in, and may be told again', async () => {
+      const keys = Array.from({ length: 300 }, (_, index) => `order ${index}`)
+      const arrivals = keys.map(key => ({ events: [moved(key, 'content1')], request: request(key) }))
+      const others = keys.slice(0, 40).map(key => inbox.store.append([record(`beside ${key}`)], request(key)))
+      const first = await inbox.store.appendInOrder(arrivals)
+      await Promise.all(others)
+      expect(first.map(([outcome]) => outcome?.id)).toEqual(keys.map(key => eventIdOf(key)))
+      const sequences = first.map(([outcome]) => outcome!.sequence)
+      expect(sequences).toEqual(sequences.toSorted((a, b) => a - b))
+      const again = await inbox.store.appendInOrder(arrivals)
+      expect(again.map(([outcome]) => [outcome!.status, outcome!.sequence])).toEqual(
+        sequences.map(sequence => ['duplicate', sequence]),
+      )
+      expect(await inbox.store.appendInOrder([])).toEqual([])
+    })
+  })
+
   describe('one command that cannot be stored', () => {
     const inbox = inboxFor(open)
 
     test('fails alone: its neighbours in the batch are stored, each with its own kind', async () => {
-      const again = rejected('the same id twice')
+      const unstorable = rejected('of no status', { status: null as never })
       const limits = { countMax: 10, bytesMax: 1_000_000 }
-      await inbox.store.reject(again, request('first'), limits)
       const settled = await Promise.allSettled([
         inbox.store.append([record('n1', { type: 'new.one' })], request('n1')),
-        inbox.store.reject(again, request('second'), limits),
+        inbox.store.reject(unstorable, request('second'), limits),
         inbox.store.append([record('n2', { type: 'new.two' })], request('n2')),
         inbox.store.append([record('n3'), record('bad', { received: Number.NaN, type: 'new.bad' })], request('bad')),
         inbox.store.append([record('n4', { type: 'new.two' })], request('n4')),
