@@ -35,7 +35,7 @@ beforeAll(async () => {
 afterEach(async () => {
   await proxy.recover()
   proxy.latencyMs = 0
-  for (const each of opened.splice(0)) await each.close()
+  await Promise.all(opened.splice(0).map(each => each.close()))
   await server.query('truncate notes')
 })
 
@@ -201,6 +201,19 @@ describe('a network', () => {
     )
     await proxy.recover()
     expect(await own.call('select 1 as one')).toEqual([{ one: 1 }])
+  })
+
+  test('that swallows everything does not keep anybody from closing', async () => {
+    const own = database(500)
+    await Promise.all([1, 2].map(() => own.call('select pg_sleep(0.02)')))
+    const slow = own.call('select pg_sleep(0.3)')
+    slow.catch(() => {})
+    proxy.blackhole()
+    const began = performance.now()
+    await own.close()
+    expect(performance.now() - began).toBeLessThan(1_500)
+    await expect(slow).rejects.toMatchObject({ code: 'store_unreachable' })
+    opened.pop()
   })
 
   test('that is slow to connect does not make the time limit longer', async () => {

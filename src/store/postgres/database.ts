@@ -108,6 +108,7 @@ export class Database {
   }
 
   async #once(pool: pg.Pool, text: string, values: unknown[], withinMs: number): Promise<pg.QueryResult> {
+    const deadline = performance.now() + withinMs
     const client = await within(pool.connect(), withinMs, late =>
       late.then(
         client => client.release(),
@@ -121,7 +122,9 @@ export class Database {
     }
     client.on('notice', noticed as never)
     try {
-      const result = await within(client.query(text, values), withinMs, late => late.catch(() => {}))
+      const result = await within(client.query(text, values), deadline - performance.now(), late =>
+        late.catch(() => {}),
+      )
       if (unconfirmed) throw new AppError('store_unreachable', 'the commit was not confirmed by a standby')
       client.off('notice', noticed as never)
       client.release()
@@ -146,6 +149,8 @@ function poolOf(url: string, { poolMax, timeoutMs }: DatabaseOptions): { url: st
   })
   // A connection that is lost while nobody uses it leaves the pool, and that is all.
   pool.on('error', () => {})
+  // While it is in use the pool does not listen: the statement under way tells of the loss, and nobody else need.
+  pool.on('connect', client => client.on('error', () => {}))
   return { url, pool }
 }
 
