@@ -20,7 +20,7 @@ if (!process.env.NODE_COMPILE_CACHE) process.env.NODE_COMPILE_CACHE = fileURLToP
 // Names are looked up by the system in half of these threads, and two servers that never answer would stop all others.
 if (!process.env.UV_THREADPOOL_SIZE) process.env.UV_THREADPOOL_SIZE = '16'
 
-const source = new URL('../src/main.ts', import.meta.url)
-const main = existsSync(source) ? source : new URL('../dist/src/main.js', import.meta.url)
+const source = new URL('../src/cli/main.ts', import.meta.url)
+const main = existsSync(source) ? source : new URL('../dist/src/cli/main.js', import.meta.url)
 // Neither `await` nor `??=` here: an old Node would fail on them before it is told what it lacks.
 void import(main.href).then(({ main }) => main())

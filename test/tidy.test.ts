@@ -60,6 +60,7 @@ const storeInterface = [
 ]
 /** What puts the parts together, and may know all of them. */
 const builders = [
+  'src/cli/',
   'src/main.ts',
   'src/gateway.ts',
   'src/open-store.ts',

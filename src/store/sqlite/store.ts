@@ -129,7 +129,7 @@ const empty = Buffer.alloc(0)
  * One process holds the file. A lock of SQLite's own on a file beside it does that: it ends with the process, however
  * that ends.
  */
-function hold(path: string): { close(): void } {
+export function hold(path: string): { close(): void } {
   let lock: Sqlite.Database | undefined
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 })

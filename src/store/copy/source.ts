@@ -1,0 +1,176 @@
+// The inbox that is copied: a SQLite file that no gateway has open, read in the order of its keys. Nothing in it is
+// changed, but that an older version's tables are brought up to this one's as its start would.
+import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import Sqlite from 'better-sqlite3'
+import { Migrator } from 'kysely/migration'
+import { quickHash } from '../../quick-hash.ts'
+import { migrations } from '../migrations.ts'
+import { refKeys } from '../record.ts'
+import { kyselyOver } from '../sqlite/dialect.ts'
+import { openReader, openWriter } from '../sqlite/open.ts'
+import { hold } from '../sqlite/store.ts'
+import { type CopiedTable, copiedTables } from './tables.ts'
+
+/** What a refusal says: nothing was copied, and somebody has to put something right. */
+export class Refused extends Error {}
+
+/** A place in the order of a table's key. */
+export type Key = readonly (number | Buffer)[]
+
+export interface SourceLog {
+  epoch: string
+  head: number
+}
+
+export class Source {
+  readonly path: string
+  readonly log: SourceLog
+  readonly #db: Sqlite.Database
+  readonly #lock: { close(): void }
+
+  private constructor(path: string, db: Sqlite.Database, lock: { close(): void }) {
+    this.path = path
+    this.#db = db
+    this.#lock = lock
+    this.log = db.prepare('select epoch, head from log').get() as SourceLog
+  }
+
+  /**
+   * Holds the file until it is closed. `asIs`: an older version's tables are not brought up to date. Throws Refused where
+   * there is no inbox that could be copied.
+   */
+  static async open(path: string, asIs: boolean): Promise<Source> {
+    if (!existsSync(path)) throw new Refused(`there is no file ${path}`)
+    const lock = held(path)
+    try {
+      if ((await lacking(path)).length > 0 && !asIs) await bringUpToDate(path)
+      return new Source(path, openReader(path), lock)
+    } catch (error) {
+      lock.close()
+      if (error instanceof Refused) throw error
+      throw new Refused(`${path} cannot be read: ${(error as Error).message}`, { cause: error })
+    }
+  }
+
+  /** In the order of their key first, then as they stand in the table. */
+  columns({ name, key }: CopiedTable): string[] {
+    if (name === 'refs') return [...key]
+    const columns = this.#db.prepare('select name from pragma_table_info(?)').pluck().all(name) as string[]
+    return [...key, ...columns.filter(column => !key.includes(column))]
+  }
+
+  /** Of refs an estimate: counting them means reading all events. */
+  count(table: CopiedTable): number {
+    const isThere = this.#db.prepare("select 1 from sqlite_master where type = 'table' and name = ?").get(table.name)
+    if (isThere === undefined) return 0
+    return this.#db
+      .prepare(`select count(*) from ${table.from ?? table.name}`)
+      .pluck()
+      .get() as number
+  }
+
+  /** Behind a place, or all. `now`: when the copy was begun. */
+  rows(table: CopiedTable, after: Key | null, now: number): Iterable<unknown[]> {
+    if (table.name === 'refs') return this.#refs(after as readonly [number, number] | null)
+    const { key, instead = {}, from = table.name } = table
+    const columns = this.columns(table).map(column => instead[column] ?? column)
+    const behind = after === null ? '' : `where (${key.join(', ')}) > (${key.map(() => '?').join(', ')})`
+    const statement = this.#db.prepare(
+      `select ${columns.join(', ')} from ${from} ${behind} order by ${key.join(', ')}`.replaceAll('@now', String(now)),
+    )
+    return statement.raw().iterate(...(after ?? [])) as Iterable<unknown[]>
+  }
+
+  /** The numbers that come next are above these: of deleted rows too, since none may come twice. */
+  lastNumbers(): { table: string; number: number }[] {
+    const numbered = copiedTables.filter(table => table.numbered).map(({ name }) => name)
+    const last = this.#db.prepare('select seq from sqlite_sequence where name = ?').pluck()
+    return numbered.map(table => ({ table, number: (last.get(table) as number | undefined) ?? 0 }))
+  }
+
+  /**
+   * Differs once a gateway has worked on the file, however little: a copy that was begun before it would go on behind
+   * what has changed.
+   */
+  fingerprint(): string {
+    const hash = createHash('sha256')
+    const all = ['log', 'sqlite_sequence', 'subscriptions', 'replays', 'delivery_counts', 'revision']
+    const counted = ['quarantine', 'rejections', 'conflicts']
+    for (const text of [
+      ...all.map(name => `select * from ${name}`),
+      ...counted.map(name => `select count(*), sum(number) from ${name}`),
+      'select min(sequence), max(sequence) from events',
+    ]) {
+      const rows = this.#db.prepare(text).raw().all()
+      hash.update(JSON.stringify(rows))
+    }
+    return hash.digest('hex')
+  }
+
+  close(): void {
+    this.#db.close()
+    this.#lock.close()
+  }
+
+  /**
+   * From what the events say of themselves: the index of the file is cut into buckets, and holds refs to events that are
+   * gone.
+   */
+  *#refs(after: readonly [number, number] | null): Generator<unknown[]> {
+    const [from, behind] = after ?? [0, -1]
+    const events = this.#db.prepare('select sequence, data, subject from events where sequence >= ? order by sequence')
+    for (const row of events.raw().iterate(from)) {
+      const [sequence, data, subject] = row as [number, string, string | null]
+      for (const key of hashesOf(data, subject)) if (sequence > from || key > behind) yield [sequence, key]
+    }
+  }
+}
+
+function hashesOf(data: string, subject: string | null): number[] {
+  const { refs = {} } = JSON.parse(data) as { refs?: Record<string, string> }
+  return [...new Set(refKeys(refs, subject).map(quickHash))].sort((a, b) => a - b)
+}
+
+function held(path: string): { close(): void } {
+  try {
+    return hold(path)
+  } catch (error) {
+    throw new Refused((error as Error).message, { cause: error })
+  }
+}
+
+/** The migrations that it lacks. Throws Refused for a file that is no inbox, or a newer version's. */
+async function lacking(path: string): Promise<string[]> {
+  const known = Object.keys(await migrations.getMigrations())
+  const db = openReader(path)
+  try {
+    const applied = db.prepare('select name from kysely_migration').pluck().all() as string[]
+    if (applied.some(name => !known.includes(name))) {
+      throw new Refused(`${path} was last used by a newer version of Postern: copy it with that one`)
+    }
+    return known.filter(name => !applied.includes(name))
+  } catch (error) {
+    const known = error instanceof Sqlite.SqliteError && /NOTADB|ERROR/.test(error.code)
+    if (known) throw new Refused(`${path} is no inbox of Postern (${error.message})`, { cause: error })
+    throw error
+  } finally {
+    db.close()
+  }
+}
+
+async function bringUpToDate(path: string): Promise<void> {
+  const db = openWriter(path)
+  try {
+    const kysely = kyselyOver(async (sql, parameters) => {
+      const statement = db.prepare(sql)
+      if (statement.reader) return { rows: statement.all(...parameters) as never[] }
+      statement.run(...parameters)
+      return { rows: [] }
+    })
+    const { error } = await new Migrator({ db: kysely, provider: migrations }).migrateToLatest()
+    if (error !== undefined) throw error
+  } finally {
+    db.close()
+  }
+}
