@@ -22,6 +22,8 @@ import type { DeliveriesTable, ReplaysTable, SubscriptionsTable, Tables } from '
 /** Sequences that one read transaction of a walk looks at. */
 const windowSize = 5_000
 const budgetMs = 1_000
+/** Numbers of subscriptions and replays go up to here. */
+const numberMax = 2 ** 31 - 1
 
 const succeededCode = deliveryStates.indexOf('succeeded')
 const deadCode = deliveryStates.indexOf('dead')
@@ -46,11 +48,14 @@ export class DeliveryQueries {
   }
 
   async delivery(key: DeliveryKey): Promise<Delivery | undefined> {
+    if (!isNumbered(key)) return undefined
     const row = await this.#keyed(key).executeTakeFirst()
     return row && deliveryOf(row)
   }
 
-  async attempts({ sequence, subscription, replay }: DeliveryKey): Promise<AttemptRecord[]> {
+  async attempts(key: DeliveryKey): Promise<AttemptRecord[]> {
+    if (!isNumbered(key)) return []
+    const { sequence, subscription, replay } = key
     const rows = await this.#db
       .selectFrom('attempts')
       .selectAll()
@@ -71,7 +76,13 @@ export class DeliveryQueries {
   }
 
   async ofEvent(sequence: number): Promise<Delivery[]> {
-    const rows = await this.#db.selectFrom('deliveries').selectAll().where('sequence', '=', sequence).execute()
+    const rows = await this.#db
+      .selectFrom('deliveries')
+      .selectAll()
+      .where('sequence', '=', sequence)
+      .orderBy('subscription')
+      .orderBy('replay')
+      .execute()
     return rows.map(deliveryOf)
   }
 
@@ -102,18 +113,19 @@ export class DeliveryQueries {
         ${sql.join(
           [0, 1, 2, 3].map(
             state => sql`select * from (select sequence from deliveries
-              where subscription = ${subscription} and state = ${sql.raw(String(state))} order by sequence limit 1)`,
+              where subscription = ${subscription} and state = ${sql.raw(String(state))} order by sequence limit 1) as oldest`,
           ),
           sql` union all `,
         )}
         union all
         select * from (select sequence from events
           where sequence > (select cursor from subscriptions where number = ${subscription})
-          order by sequence limit 1))`.execute(this.#db)
+          order by sequence limit 1) as next)`.execute(this.#db)
     return rows[0]?.received ?? null
   }
 
   async replay(number: number): Promise<Replay | undefined> {
+    if (number > numberMax) return undefined
     const row = await this.#db.selectFrom('replays').selectAll().where('number', '=', number).executeTakeFirst()
     return row && replayOf(row)
   }
@@ -208,7 +220,7 @@ export class DeliveryQueries {
       if (rows.length > limit) return { rows: rows.slice(0, limit), more: 'last' }
       if (performance.now() > deadline && high > windowSize) {
         // Everything from here on is still to be looked at.
-        return { rows, more: { sequence: high - windowSize, subscription: 2 ** 32, replay: 0 } }
+        return { rows, more: { sequence: high - windowSize, subscription: numberMax, replay: numberMax } }
       }
     }
     return { rows, more: undefined }
@@ -230,8 +242,19 @@ function written({ sequence, subscription, replay }: DeliveryKey): string {
 }
 
 function position(cursor: string): DeliveryKey {
-  const [sequence = 0, subscription = 0, replay = 0] = cursor.split('.').map(Number)
-  return { sequence, subscription, replay }
+  const [sequence = 0, subscription = 0, replay = 0] = cursor
+    .split('.')
+    .map(part => (/^\d+$/.test(part) ? Number(part) : 0))
+  return {
+    sequence: Math.min(sequence, Number.MAX_SAFE_INTEGER),
+    subscription: Math.min(subscription, numberMax),
+    replay: Math.min(replay, numberMax),
+  }
+}
+
+/** An id may say more than there can be. */
+export function isNumbered({ subscription, replay }: DeliveryKey): boolean {
+  return subscription <= numberMax && replay <= numberMax
 }
 
 function deliveryOf(row: DeliveryRow): Delivery {

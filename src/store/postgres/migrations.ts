@@ -5,6 +5,7 @@ import { type Kysely, sql } from 'kysely'
 import type { Migration, MigrationProvider } from 'kysely/migration'
 import { appendFunctions } from './functions/append.ts'
 import { rejectFunction } from './functions/reject.ts'
+import { workFunctions } from './functions/work-functions.ts'
 import { giveUpSoon } from './lock-timeout.ts'
 
 export const migrations: MigrationProvider = {
@@ -97,7 +98,16 @@ const nodes = [
 
 const first: Migration = {
   async up(db: Kysely<unknown>) {
-    const statements = [giveUpSoon, ...inbox, ...partitioned, ...delivery, ...nodes, ...appendFunctions, rejectFunction]
+    const statements = [
+      giveUpSoon,
+      ...inbox,
+      ...partitioned,
+      ...delivery,
+      ...nodes,
+      ...appendFunctions,
+      rejectFunction,
+      ...workFunctions,
+    ]
     for (const statement of statements) await sql.raw(statement).execute(db)
   },
 }

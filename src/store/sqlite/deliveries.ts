@@ -1,15 +1,14 @@
 // The store's end for the delivery on SQLite: changes go to the writer's thread, reads to whatever reads beside it.
 import type { Kysely } from 'kysely'
-import type { Deliveries, DeliveryKey, LeaseAnswer, SubscriptionRow } from '../deliveries.ts'
-import { closedBreaker, laneOf } from '../deliveries.ts'
+import type { Deliveries, DeliveryKey, LeaseAnswer } from '../deliveries.ts'
+import { laneOf } from '../deliveries.ts'
 import { DeliveryQueries } from '../delivery-queries.ts'
 import type { Queries } from '../queries.ts'
+import { isForgotten, SubscriptionChanges } from '../subscription-changes.ts'
 import type { Tables } from '../tables.ts'
 import type { DuePlace, WorkCommand } from './commands.ts'
 import type { Writer } from './threads.ts'
 
-/** A subscription that was out of the configuration for longer starts anew. */
-const forgottenAfterMs = 7 * 86_400_000
 /** Rows that a step of a long change touches at the most: see work.ts. */
 const stepSize = 250
 /** Expired deliveries are shown for so long. */
@@ -33,15 +32,10 @@ export function sqliteDeliveries({ writer, queries, reading, writing }: Delivery
     return total
   }
   const written = new DeliveryQueries(writing)
-  const replayOf = async (number: number) => (await written.replay(number))!
+  const changes = new SubscriptionChanges(writing)
 
   async function endReplay(number: number, state: 'done' | 'cancelled', now: number): Promise<void> {
-    await writing
-      .updateTable('replays')
-      .set({ state, endedat: now })
-      .where('number', '=', number)
-      .where('state', '=', 'running')
-      .execute()
+    await changes.endReplay(number, state, now)
     const replay = state === 'cancelled' ? await written.replay(number) : undefined
     if (replay === undefined) return
     await steps(() => run<number>({ op: 'cancel', subscription: replay.subscription, replay: number, now }))
@@ -96,73 +90,19 @@ export function sqliteDeliveries({ writer, queries, reading, writing }: Delivery
     },
 
     subscriptions: () => read.subscriptions(),
-    async putSubscription({ name, origin, spec, sealed, cursor, now }) {
+    async putSubscription(subscription) {
+      const { name, origin, now } = subscription
       const before = (await read.subscriptions()).find(row => row.name === name)
       if (before !== undefined && isForgotten(before, origin, now)) await forget(before.number, now)
-      const { number } = await writing
-        .insertInto('subscriptions')
-        .values({ name, origin, spec, sealed, cursor, createdat: now, breaker: JSON.stringify(closedBreaker) })
-        .onConflict(conflict =>
-          conflict.column('name').doUpdateSet(({ eb, ref, or, and }) => {
-            // As `isForgotten` says: a new one of the same name.
-            const anew = or([
-              eb('subscriptions.removedat', '<', now - forgottenAfterMs),
-              and([
-                eb('subscriptions.removedat', 'is not', null),
-                or([eb('subscriptions.origin', '=', 'api'), eb('subscriptions.origin', '!=', origin)]),
-              ]),
-            ])
-            return {
-              origin,
-              spec,
-              sealed,
-              cursor: eb.case().when(anew).then(cursor).else(ref('subscriptions.cursor')).end(),
-              paused: eb.case().when(anew).then(null).else(ref('subscriptions.paused')).end(),
-              pausedat: eb.case().when(anew).then(null).else(ref('subscriptions.pausedat')).end(),
-              breaker: eb
-                .case()
-                .when(anew)
-                .then(JSON.stringify(closedBreaker))
-                .else(ref('subscriptions.breaker'))
-                .end(),
-              removedat: null,
-            }
-          }),
-        )
-        .returning('number')
-        .executeTakeFirstOrThrow()
-      return number
+      return changes.put(subscription)
     },
     revision: () => read.revision(),
-    async setRevision(revision) {
-      await writing
-        .insertInto('revision')
-        .values({ one: 1, revision })
-        .onConflict(conflict => conflict.column('one').doUpdateSet({ revision }))
-        .execute()
-    },
-    async pause(subscription, by, now) {
-      await writing
-        .updateTable('subscriptions')
-        .set({ paused: by, pausedat: by === null ? null : now })
-        .where('number', '=', subscription)
-        .execute()
-    },
-    async remove(subscription, now) {
-      await writing
-        .updateTable('subscriptions')
-        .set({ removedat: now })
-        .where('number', '=', subscription)
-        .where('removedat', 'is', null)
-        .execute()
-    },
+    setRevision: revision => changes.setRevision(revision),
+    pause: (subscription, by, now) => changes.pause(subscription, by, now),
+    remove: (subscription, now) => changes.remove(subscription, now),
     // Nobody else changes it.
     async swapBreaker(subscription, _, breaker) {
-      await writing
-        .updateTable('subscriptions')
-        .set({ breaker: JSON.stringify(breaker) })
-        .where('number', '=', subscription)
-        .execute()
+      await changes.swapBreaker(subscription, undefined, breaker)
       return true
     },
     cancel: (subscription, now, whileRemoved = false) =>
@@ -200,24 +140,10 @@ export function sqliteDeliveries({ writer, queries, reading, writing }: Delivery
     counts: () => read.counts(),
     oldestUnsettled: subscription => read.oldestUnsettled(subscription),
 
-    async addReplay({ subscription, filter, first, last, key, now }) {
-      const row = await writing
-        .insertInto('replays')
-        .values({ subscription, filter, first, last, cursor: first - 1, state: 'running', key, createdat: now })
-        .onConflict(conflict => conflict.column('key').doNothing())
-        .returning('number')
-        .executeTakeFirst()
-      if (row !== undefined) return { replay: await replayOf(row.number), repeated: false }
-      return { replay: (await written.replayByKey(key!))!, repeated: true }
-    },
+    addReplay: replay => changes.addReplay(replay),
     replay: number => read.replay(number),
     runningReplays: () => read.runningReplays(),
     endReplay,
     replayCounts: number => read.replayCounts(number),
   }
-}
-
-/** Whether one that was removed is a new one when it is there again. */
-function isForgotten({ origin, removedAt }: SubscriptionRow, next: SubscriptionRow['origin'], now: number): boolean {
-  return removedAt !== null && (origin === 'api' || origin !== next || removedAt < now - forgottenAfterMs)
 }
