@@ -171,6 +171,8 @@ export interface SpooledStore extends Store {
 export interface StoreObserver {
   /** `elapsedMs`: from handing the batch over until it was on disk. */
   committed(batchSize: number, elapsedMs: number): void
+  /** Of what keeps nobody from working, and people should know. */
+  warned?(message: string): void
 }
 
 export interface Store {
