@@ -3,9 +3,11 @@ import { AppError } from '../../errors.ts'
 import type { AppendStatus, PostgresOptions, Store, StoreHealth, StoreObserver } from '../store.ts'
 import { quarantineCall, rejectCall, requarantineCall } from './entries.ts'
 import type { Nodes } from './nodes.ts'
+import { Partitions } from './partitions.ts'
 import { openParts } from './parts.ts'
 import { expireEvents } from './retention.ts'
 import { bringUpToDate } from './schema.ts'
+import { refuseUnfinishedCopy } from './unfinished-copy.ts'
 
 const retryMs = 1_000
 
@@ -25,11 +27,20 @@ export async function openPostgresStore(
 ): Promise<Store> {
   const parts = openParts(options, 'main', observer)
   const { database, appender, nodes, listener, queries } = parts
+  const partitions = new Partitions({
+    database,
+    queries,
+    owns: () => nodes.owns('retention'),
+    warn: message => observer?.warned?.(message),
+  })
+  const forgotten = { below: 1 }
+  let closed = false
   const start = async () => {
+    await refuseUnfinishedCopy(database)
     await bringUpToDate(database, options.directUrl ?? options.url)
     await nodes.start()
+    if (!closed) partitions.start()
   }
-  let closed = false
   let ready: Promise<void>
   try {
     await start()
@@ -75,7 +86,8 @@ export async function openPostgresStore(
     listConflicts: page => queries.listConflicts(page),
     conflict: number => queries.conflict(number),
 
-    expire: (cutoffs, fallback, now, signal) => expireEvents(database, queries, cutoffs, fallback, now, signal),
+    expire: (cutoffs, fallback, now, signal) =>
+      expireEvents(database, queries, cutoffs, fallback, forgotten, now, signal),
     extent: () => queries.extent(),
     health: () => health(nodes),
     // A connection that is lost is made again: nothing here ever ends for good.
@@ -83,6 +95,7 @@ export async function openPostgresStore(
     ready,
     async close() {
       closed = true
+      await partitions.close()
       await parts.close()
     },
   }
