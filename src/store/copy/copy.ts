@@ -2,6 +2,7 @@
 // transaction, so that it can end at any moment and go on; then every row is read back from both sides and compared.
 import { createHash } from 'node:crypto'
 import { Comparison, type Difference } from './compare.ts'
+import { rangesOf } from './ranges.ts'
 import { type ColumnType, RowWriter } from './row-bytes.ts'
 import { type Key, Refused, Source } from './source.ts'
 import { type CopiedTable, copiedTables } from './tables.ts'
@@ -121,6 +122,7 @@ class Copy {
     if (dryRun) return { ended: 'planned' }
     if (!goesOn) await target.begin({ ...log, fingerprint, now }, state.is === 'begun')
     this.#moved()
+    await target.makeRanges(rangesOf(this.#source))
     for (const table of copiedTables) await this.#copy(target, table, now)
     await target.analyze()
     const differences = []

@@ -89,6 +89,26 @@ export class Source {
     return numbered.map(table => ({ table, number: (last.get(table) as number | undefined) ?? 0 }))
   }
 
+  /** The lowest sequence that something is kept of; 0 for an empty log. */
+  oldest(): number {
+    const lowest = ['events', 'requests', 'attempts'].map(
+      table => this.#db.prepare(`select min(sequence) from ${table}`).pluck().get() as number | null,
+    )
+    return Math.min(...lowest.map(sequence => sequence ?? Number.POSITIVE_INFINITY), this.log.head)
+  }
+
+  /** When the first event from there on was received, in milliseconds since the epoch. */
+  receivedAt(sequence: number): number | undefined {
+    const received = this.#db.prepare('select received from events where sequence >= ? order by sequence limit 1')
+    return received.pluck().get(sequence) as number | undefined
+  }
+
+  /** Below it nothing was received at or after `time`. */
+  firstSince(time: number): number | undefined {
+    const first = this.#db.prepare('select min(first) from minutes where minute >= ?').pluck()
+    return (first.get(Math.floor(time / 60_000)) as number | null) ?? undefined
+  }
+
   /**
    * Differs once a gateway has worked on the file, however little: a copy that was begun before it would go on behind
    * what has changed.

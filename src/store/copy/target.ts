@@ -5,6 +5,7 @@ import { pipeline } from 'node:stream/promises'
 import pg from 'pg'
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
 import { Database } from '../postgres/database.ts'
+import { partitioned, type Range } from '../postgres/partitions.ts'
 import { bringUpToDate } from '../postgres/schema.ts'
 import { type ColumnType, copyHeader, copyTrailer, rowsOf } from './row-bytes.ts'
 import { type Key, Refused, type SourceLog } from './source.ts'
@@ -124,6 +125,15 @@ export class Target {
         [names],
       )
     })
+  }
+
+  /** Cuts the log's tables before anything is in them; those that are there already stay. */
+  async makeRanges(ranges: readonly Range[]): Promise<void> {
+    for (const { first, beyond } of ranges) {
+      for (const table of partitioned) {
+        await this.#client.query('select postern_make_range($1, $2, $3, $4)', [table, first, beyond, timeoutMs])
+      }
+    }
   }
 
   /** What is under way of a process that was killed is waited for. */
