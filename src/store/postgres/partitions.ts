@@ -19,7 +19,7 @@ const widthMin = 1_000_000
 const growthMs = 30 * 86_400_000
 const everyMs = 15_000
 /** Tries of one change of the schema, and what lies between two of them, in milliseconds. */
-const tries = 12
+const tries = 6
 const pauseMs = 250
 
 /** The range that a migration makes, before anything is in the log. */
@@ -113,26 +113,33 @@ export class Partitions {
     const missing = await this.#missing(ranges, head, now)
     for (const parent of partitioned) {
       const there = new Set(ranges[parent].map(({ first }) => first))
-      for (const range of missing) if (!there.has(range.first)) await this.#make(parent, range)
+      for (const range of missing) {
+        if (!there.has(range.first) && !(await this.#make(parent, range))) return
+      }
     }
   }
 
-  /** What lies ahead for events and is not there for the others is made with it. */
+  /** What lies ahead in one table and not in all of them was held up. */
   async #missing(ranges: Ranges, head: number, now: number): Promise<Range[]> {
-    const ahead = ranges.events.filter(({ first }) => first > head)
-    if (ahead.length > 0) return ahead
+    const ahead = Object.values(ranges).flatMap(each => each.filter(({ first }) => first > head))
+    if (ahead.length > 0) return [...new Map(ahead.map(range => [range.first, range])).values()]
     const since = await this.#parts.queries.firstSince(now - growthMs)
     const next = nextRange(ranges.events, head, Math.max(0, head - since))
     return next === undefined ? [] : [next]
   }
 
-  async #make(parent: Partitioned, { first, beyond }: Range): Promise<void> {
-    const made = await untilFree(() => this.#closed, async () => {
-      const text = 'select postern_make_range($1, $2, $3, $4) as outcome'
-      const [row] = await this.#parts.database.call<{ outcome: Outcome }>(text, [parent, first, beyond, lockWaitMs])
-      return row!.outcome
-    }) // biome-ignore format: one step
-    if (made === 'occupied') this.#parts.warn(`${parent} from ${first} on stand in the default partition already`)
+  /** False where that is held up: the others would be too. */
+  async #make(parent: Partitioned, { first, beyond }: Range): Promise<boolean> {
+    const { database, warn } = this.#parts
+    const made = await untilFree(
+      () => this.#closed,
+      async () => {
+        const text = 'select postern_make_range($1, $2, $3, $4) as outcome'
+        return (await database.call<{ outcome: Outcome }>(text, [parent, first, beyond, lockWaitMs]))[0]!.outcome
+      },
+    )
+    if (made === 'occupied') warn(`${parent} from ${first} on stand in the default partition already`)
+    return made !== 'busy'
   }
 
   #warnOf(events: readonly Range[], head: number): void {
