@@ -19,6 +19,8 @@ testStore({
         store = await openSqliteStore(path)
         return store
       },
+      // Whoever opens it is the only one.
+      async lapse() {},
       async remove() {
         await store.close()
         rmSync(folder, { recursive: true, force: true })

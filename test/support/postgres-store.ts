@@ -2,7 +2,7 @@
 import { openPostgresStore } from '../../src/store/postgres/store.ts'
 import type { PostgresOptions } from '../../src/store/store.ts'
 import type { OpenStore } from '../contract/store/inbox.ts'
-import type { TestDatabase } from './postgres.ts'
+import { queryOnce, type TestDatabase } from './postgres.ts'
 
 let opened = 0
 
@@ -27,6 +27,9 @@ export function postgresEngine(
         await store.close()
         store = await openPostgresStore(options)
         return store
+      },
+      async lapse() {
+        await queryOnce(database.url, 'update deliveries set leaseduntil = 0 where state = 2')
       },
       async remove() {
         await store.close()

@@ -87,7 +87,7 @@ class Model {
   }
 }
 
-async function take(desk: Desk, model: Model, given: Step): Promise<void> {
+async function take(desk: Desk, model: Model, given: Step, lapse: () => Promise<void>): Promise<void> {
   const { deliveries } = desk
   const { now, rows } = model
   switch (given.do) {
@@ -180,6 +180,7 @@ async function take(desk: Desk, model: Model, given: Step): Promise<void> {
       return
     }
     case 'begin':
+      await lapse()
       await deliveries.releaseLost(now)
       for (const row of rows.filter(({ state }) => state === 'delivering')) {
         Object.assign(row, { state: row.spent > 0 ? 'retrying' : 'pending', due: now })
@@ -217,7 +218,7 @@ async function compare(desk: Desk, model: Model): Promise<void> {
 
 export function testDeliveryModel(open: OpenStore): void {
   test('whatever is done to deliveries: the states, lanes and counts are those of a small model', async () => {
-    await withInbox(open, async ({ store }) => {
+    await withInbox(open, async ({ store, lapse }) => {
       await fc.assert(
         fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 60, size: 'max' }), async steps => {
           // Each run goes on in the log where the last one ended.
@@ -230,7 +231,7 @@ export function testDeliveryModel(open: OpenStore): void {
           const desk = await subscribe(store, { cursor: head })
           const model = new Model(head, head + eventCount)
           for (const given of steps) {
-            await take(desk, model, given)
+            await take(desk, model, given, lapse)
             await compare(desk, model)
           }
         }),

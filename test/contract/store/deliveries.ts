@@ -217,7 +217,7 @@ export function testDeliveries(open: OpenStore): void {
     })
   })
 
-  test('a start makes every lease void, and charges nobody', async () => {
+  test('a lease of somebody who is no more is void, and charges nobody', async () => {
     await withInbox(open, async opened => {
       await appendAll(
         opened.store,
@@ -230,6 +230,7 @@ export function testDeliveries(open: OpenStore): void {
       const leased = await desk.lease()
       expect(leased.map(({ sequence }) => sequence).toSorted()).toEqual([1, 2, 3])
       const store = await opened.reopen()
+      await opened.lapse()
       const after = new (desk.constructor as typeof import('./desk.ts').Desk)(store, desk.number, desk.name)
       await store.deliveries.releaseLost(at + 500)
       expect(await after.states()).toEqual({ 1: 'retrying', 2: 'pending', 3: 'pending', 4: 'waiting' })

@@ -6,6 +6,8 @@ export interface OpenedStore {
   readonly store: Store
   /** Closes it and opens the same one again. */
   reopen(): Promise<Store>
+  /** Time passes until every lease is one of somebody who is no more, where that is a matter of time. */
+  lapse(): Promise<void>
   /** Closes it and removes what was kept. */
   remove(): Promise<void>
 }
