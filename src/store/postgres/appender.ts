@@ -47,6 +47,7 @@ export class Appender {
 
   append(events: readonly EventRecord[], request: KeptRequest): Promise<AppendOutcome[]> {
     if (this.#closing) return Promise.reject(new AppError('unavailable', 'the store is closing'))
+    if (events.length === 0) return Promise.resolve([])
     const { promise, resolve, reject } = Promise.withResolvers<AppendOutcome[]>()
     this.#queue.push({ events, request, resolve, reject })
     this.#schedule()

@@ -35,6 +35,7 @@ export async function openPostgresStore(
   })
   const forgotten = { below: 1 }
   let closed = false
+  let closing: Promise<void> | undefined
   const start = async () => {
     await refuseUnfinishedCopy(database)
     await bringUpToDate(database, options.directUrl ?? options.url)
@@ -93,10 +94,10 @@ export async function openPostgresStore(
     // A connection that is lost is made again: nothing here ever ends for good.
     failed: new Promise<never>(() => {}),
     ready,
-    async close() {
+    close() {
       closed = true
-      await partitions.close()
-      await parts.close()
+      closing ??= partitions.close().then(() => parts.close())
+      return closing
     },
   }
 }

@@ -7,6 +7,8 @@ export const rejectFunction = `
     i text, j text, k text, l text, m text, n bytea, o text, p bytea
   ) returns void language plpgsql as $$
   begin
+    -- Each makes room for itself among those that are committed: of one source one after another.
+    perform pg_advisory_xact_lock(4, hashtext(b));
     insert into rejections (id, source, received, status, reason, truncated, sealed, bytes,
       method, rest, query, headers, address, sha256, redacted, body)
     values (a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p) on conflict do nothing;
