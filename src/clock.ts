@@ -34,6 +34,12 @@ export const systemChance: Chance = {
     return bytes
   },
 }
+
+/** A number in [0, 1). */
+export function fraction(chance: Chance): number {
+  return chance.bytes(4).readUInt32BE() / 2 ** 32
+}
+
 /** Keeps no process alive. */
 export const systemTimers: Timers = {
   after(milliseconds, run) {

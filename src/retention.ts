@@ -1,5 +1,5 @@
 // Retention by age: at start and then every hour, what is older than its source's days is deleted, and what nobody will
-// deliver any more is cancelled.
+// deliver any more is cancelled. Of several nodes it is one's duty.
 import type { Clock } from './clock.ts'
 import type { Source } from './ingest/source.ts'
 import type { Log } from './observe/log.ts'
@@ -37,6 +37,7 @@ export function startRetention(parts: RetentionParts): { stop(): Promise<void> }
 }
 
 async function run({ store, sources, days, clock, log }: RetentionParts, signal: AbortSignal): Promise<void> {
+  if (!store.owns('retention')) return
   const now = clock.now()
   const cutoffs = sources.flatMap(({ name, identity, options: { retentionDays } }): [string, number][] =>
     // What a renamed source received before stands under its old name.

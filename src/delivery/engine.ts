@@ -1,13 +1,16 @@
 // All subscriptions at work: a flow for each, woken by appends and by people, and ended together. It knows no thread and
 // no network: destinations are made by who starts it.
-import type { Chance, Clock } from '../clock.ts'
+import { type Chance, type Clock, fraction } from '../clock.ts'
 import { closedBreaker, type Deliveries, type SubscriptionRow } from '../store/deliveries.ts'
 import type { Destination } from './destination.ts'
+import { feedDuty } from './feeder.ts'
 import { Flow } from './flow.ts'
 import type { FlowParts, FlowWatcher } from './flow-parts.ts'
+import { Leases } from './leases.ts'
 import { matcher } from './match.ts'
 import { longestWaits } from './retry.ts'
 import { Settlements } from './settlements.ts'
+import { storeClock } from './store-clock.ts'
 import type { SubscriptionSpec } from './subscription.ts'
 import { watchedClock } from './watched-clock.ts'
 
@@ -31,12 +34,14 @@ export interface Engine {
   close(graceMs: number): Promise<void>
 }
 
-/** Woken by nobody, it looks all the same, in case a wake-up was lost. */
-const pollMs = 15_000
+/** By how much of the time between them looks come earlier by chance, so that nodes do not look together. */
+const pollJitter = 0.2
 
 export async function startEngine(parts: EngineParts): Promise<Engine> {
   const { store, watcher } = parts
-  const clock = watchedClock(parts.clock, byMs => {
+  const isShared = store.leaseMs !== null
+  const commonClock = isShared ? storeClock(parts.clock, () => store.clockSkewMs()) : parts.clock
+  const clock = watchedClock(commonClock, byMs => {
     clockWasSetBack(byMs).catch(error => watcher.failed('', error))
   })
   const flows = new Map<number, Flow>()
@@ -46,13 +51,23 @@ export async function startEngine(parts: EngineParts): Promise<Engine> {
     now: () => clock.now(),
     failed: error => watcher.failed('', error),
   })
+  const leases = new Leases({
+    store,
+    clock: parts.clock,
+    now: () => clock.now(),
+    released: () => {
+      for (const flow of flows.values()) flow.due()
+    },
+    failed: error => watcher.failed('', error),
+  })
   const flowParts: FlowParts = {
     store,
     clock,
     chance: parts.chance,
+    leases,
     traced: parts.traced,
     watcher,
-    settle: settlement => settlements.add(settlement),
+    settle: (settlement, written) => settlements.add(settlement, written),
     flush: () => settlements.flush(),
   }
   /** Subscriptions whose old flow ends, and whose new one is not there yet. */
@@ -62,18 +77,19 @@ export async function startEngine(parts: EngineParts): Promise<Engine> {
   let reloading: Promise<void> | undefined
   let reloadAgain = false
 
-  await store.releaseLost(clock.now())
+  // Where nobody else is there all that is leased is lost; else it shows by its time.
+  if (!isShared) await store.releaseLost(clock.now())
   await reload()
-  const unlisten = store.onAppended(() => {
-    for (const flow of flows.values()) flow.appended()
-  })
-  const poll = setInterval(() => {
-    // Of a clock that was set back it is told by looking.
-    clock.now()
-    for (const flow of flows.values()) flow.appended()
-    // Also what could not be read when it changed.
-    void reload().catch(error => watcher.failed('', error))
-  }, pollMs)
+  const unlisten = [
+    store.onAppended(() => {
+      for (const flow of flows.values()) flow.appended()
+    }),
+    store.onChanged(due => {
+      if (due === undefined) reloadSoon()
+      else for (const number of due) flows.get(number)?.due()
+    }),
+  ]
+  let poll = setTimeout(look, nextPollMs())
   poll.unref()
 
   return {
@@ -84,14 +100,36 @@ export async function startEngine(parts: EngineParts): Promise<Engine> {
     },
     async close(graceMs) {
       closing = true
-      unlisten()
-      clearInterval(poll)
+      for (const end of unlisten) end()
+      clearTimeout(poll)
+      const left = store.leave().catch(error => watcher.failed('', error))
       const ends = [...ending, ...flows.values()].map(flow =>
         flow.close(graceMs).catch(error => watcher.failed(flow.spec.name, error)),
       )
       await Promise.allSettled([reloading, ...changing.values(), ...ends])
       await settlements.close()
+      await leases.close()
+      await left
     },
+  }
+
+  /** Woken by nobody, it looks all the same, in case a wake-up was lost. */
+  function look(): void {
+    // Of a clock that was set back it is told by looking.
+    clock.now()
+    for (const flow of flows.values()) flow.appended()
+    // Also what could not be read when it changed.
+    reloadSoon()
+    poll = setTimeout(look, nextPollMs())
+    poll.unref()
+  }
+
+  function nextPollMs(): number {
+    return Math.ceil(store.pollMs * (1 - pollJitter * fraction(parts.chance)))
+  }
+
+  function reloadSoon(): void {
+    if (!closing) void reload().catch(error => watcher.failed('', error))
   }
 
   /** No lease goes by a clock; but what is due goes by it, and would be late by as much. */
@@ -99,6 +137,8 @@ export async function startEngine(parts: EngineParts): Promise<Engine> {
     settlements.flush()
     for (const flow of [...flows.values()]) {
       flow.clockWasSetBack()
+      // Of several nodes that notice it, one: it is not done twice.
+      if (!store.owns(feedDuty(flow.number))) continue
       await store.bringForward(flow.number, { byMs, waitsMs: longestWaits(flow.spec), now: clock.now() })
       flow.appended()
     }
@@ -122,7 +162,7 @@ export async function startEngine(parts: EngineParts): Promise<Engine> {
   }
 
   async function takeUp(): Promise<void> {
-    const pauses = new Map([...flows.values()].map(flow => [flow, flow.pauses]))
+    const changes = new Map([...flows.values()].map(flow => [flow, flow.changes]))
     const rows = await store.subscriptions()
     const replays = await store.runningReplays()
     for (const row of rows) {
@@ -137,8 +177,7 @@ export async function startEngine(parts: EngineParts): Promise<Engine> {
         continue
       }
       const flow = flows.get(row.number)
-      if (flow !== undefined && flow.pauses === pauses.get(flow)) flow.setPaused(row.paused !== null)
-      flow?.wake(replays)
+      flow?.seen(row, replays, changes.get(flow))
     }
   }
 
@@ -179,8 +218,18 @@ export async function startEngine(parts: EngineParts): Promise<Engine> {
     const now = await rowOf(row.number)
     if (now === undefined || closing) return
     // What it failed by may be what was changed: nobody waits for its next probe.
-    const fresh = old === undefined || now.breaker.state === 'closed' ? now : { ...now, breaker: closedBreaker }
+    const fresh = old !== undefined && now.breaker.state !== 'closed' ? await closed(now) : now
+    if (closing) return
     flows.set(row.number, new Flow(spec, fresh, parts.open(spec), matcher(spec), flowParts))
-    if (fresh !== now) await store.swapBreaker(row.number, now.breaker, closedBreaker)
+  }
+
+  async function closed(row: SubscriptionRow): Promise<SubscriptionRow> {
+    try {
+      const swapped = await store.swapBreaker(row.number, row.breaker, closedBreaker)
+      return swapped ? { ...row, breaker: closedBreaker } : row
+    } catch (error) {
+      watcher.failed(row.name, error)
+      return row
+    }
   }
 }

@@ -4,14 +4,17 @@ import type { AttemptAttributes } from '../observe/traces.ts'
 import type { BreakerState, Deliveries, Settlement } from '../store/deliveries.ts'
 import type { StoredEvent } from '../store/record.ts'
 import type { Outcome } from './destination.ts'
+import type { Leases } from './leases.ts'
 
 /** What a flow is given of the engine. */
 export interface FlowParts {
   store: Deliveries
+  /** In step with the store's. */
   clock: Clock
   chance: Chance
-  /** Takes an attempt's end; it is written with those of other flows. */
-  settle(settlement: Settlement): void
+  leases: Leases
+  /** Takes an attempt's end; it is written with those of other flows. `written` is told whether it counted. */
+  settle(settlement: Settlement, written: (counted: boolean) => void): void
   /** Sends what was settled so far, before what is asked for next. */
   flush(): void
   /** Runs an attempt within its trace. */
@@ -30,6 +33,8 @@ export interface FlowWatcher {
   breakerChanged(subscription: string, state: BreakerState, event: StoredEvent, outcome: Outcome): void
   /** It has been paused by its destination. */
   gone(subscription: string, event: StoredEvent, outcome: Outcome): void
+  /** Leases that no longer held: what was not begun under them is dropped, what was does not count. */
+  leasesLost(subscription: string, count: number): void
   /** Events that retention took before the feed came to them. */
   missed(subscription: string, count: number): void
   /** Events that its filter could not be evaluated on. */

@@ -1,58 +1,61 @@
 // One subscription at work: it feeds from its cursor, leases what is due, has it attempted, and decides what becomes of
 // it. It takes no more than its gate has room for, so that a backlog stays in the log until it is reached.
-import type { Chance } from '../clock.ts'
-import { deliveryId, type Feed, type Leased, type Replay, replayId, type SubscriptionRow } from '../store/deliveries.ts'
-import { eventJson, wantsOriginal } from '../store/event-json.ts'
+import { fraction } from '../clock.ts'
+import type { BreakerState, LeaseAnswer, Leased, Rate, Replay, SubscriptionRow } from '../store/deliveries.ts'
 import type { StoredEvent } from '../store/record.ts'
-import { Breaker } from './breaker.ts'
-import { type Destination, failed, type Outcome } from './destination.ts'
-import { type FeedParts, nextPage, nextReplayPage } from './feed.ts'
+import { makeAttempt } from './attempt.ts'
+import type { Destination, Outcome } from './destination.ts'
+import { Feeder } from './feeder.ts'
 import type { FlowParts } from './flow-parts.ts'
 import { Gate } from './gate.ts'
+import { Hand, type InHand } from './hand.ts'
+import { KeptBreaker } from './kept-breaker.ts'
+import type { Moment } from './leases.ts'
 import type { Matcher } from './match.ts'
 import { afterAttempt } from './retry.ts'
 import type { SubscriptionSpec } from './subscription.ts'
 
-interface InHand {
-  leased: Leased
-  event?: StoredEvent
-  /** Whether it has been begun, or given back. */
-  begun: boolean
-}
-
 /** After a store that could not be asked: once again. */
 const againAfterMs = 1_000
-const random = (chance: Chance) => chance.bytes(4).readUInt32BE() / 2 ** 32
+/** What another node is leasing at this moment is looked for again, in case it does not. */
+const heldBackMs = 20
+/** How often one that has no room itself looks whether the others have come to the end of what is fed. */
+const aheadEveryMs = 100
+const rateSlackMs = 100
+
+interface Changes {
+  pauses: number
+  breaker: number
+}
 
 export class Flow {
   readonly spec: SubscriptionSpec
   readonly number: number
   readonly destination: Destination
   readonly #parts: FlowParts
-  readonly #matcher: Matcher
   readonly #gate: Gate
-  readonly #breaker: Breaker
-  #cursor: number
-  /** False after a feed of which it is not known, or not so, that it was written. */
-  #knowsCursor = true
-  #replays: Replay[] = []
+  readonly #breaker: KeptBreaker
+  readonly #feeder: Feeder
+  readonly #hand: Hand
+  /** Whether other nodes work on the same store. */
+  readonly #shared: boolean
   #paused: boolean
   #pausing = false
   #pauses = 0
   #stopped = false
   /** No more that is due is in the store; what comes next has to be fed. */
   #drained = false
-  /** The log's end has been reached, until something is appended. */
-  #caughtUp = false
   #turning = false
   #turned: Promise<void> = Promise.resolve()
   #again = false
   #timer: NodeJS.Timeout | undefined
-  readonly #inHand = new Set<InHand>()
   readonly #ending = new AbortController()
-  #idle: (() => void) | undefined
   #closed: Promise<void> | undefined
   #dueAt = 0
+  /** What is due is held back until then. */
+  #heldUntil = 0
+  /** When it looks again whether to feed for others. */
+  #aheadAt = 0
 
   constructor(
     spec: SubscriptionSpec,
@@ -64,37 +67,54 @@ export class Flow {
     this.spec = spec
     this.number = row.number
     this.destination = destination
+    const { store, clock, watcher } = parts
     this.#parts = parts
-    this.#matcher = matcher
+    this.#shared = store.leaseMs !== null
     this.#gate = new Gate(spec)
-    this.#breaker = new Breaker(spec.breaker, row.breaker, parts.clock.now())
-    this.#cursor = row.cursor
+    this.#breaker = new KeptBreaker({
+      spec,
+      row,
+      store,
+      clock,
+      adopted: () => this.#breakerAdopted(),
+      failed: error => watcher.failed(spec.name, error),
+    })
+    this.#hand = new Hand({
+      ...parts,
+      written: () => this.#written(),
+      dropped: () => this.due(),
+      lost: count => watcher.leasesLost(spec.name, count),
+    })
+    this.#feeder = new Feeder({ store, spec, matcher, watcher, subscription: row.number }, row.cursor)
     this.#paused = row.paused !== null
   }
 
   /** The log has grown. */
   appended(): void {
-    this.#caughtUp = false
+    this.#feeder.lookAgain()
     this.#schedule()
   }
 
-  /** Something may be due that was not: a person retried it, or asked for a replay. */
-  wake(replays: readonly Replay[]): void {
-    // What was read for this may be older than what was fed since.
-    const fed = new Map(this.#replays.map(({ number, cursor }) => [number, cursor]))
-    this.#replays = replays
-      .filter(({ subscription }) => subscription === this.number)
-      .map(replay => ({ ...replay, cursor: Math.max(replay.cursor, fed.get(replay.number) ?? 0) }))
+  /** Something may be due that was not. */
+  due(): void {
     this.#drained = false
     this.#schedule()
   }
 
-  /** How often it has paused by itself: who read the store before the last time does not know of it. */
-  get pauses(): number {
-    return this.#pauses
+  /** How often it has changed what is stored: who read it before the last time does not know of that. */
+  get changes(): Changes {
+    return { pauses: this.#pauses, breaker: this.#breaker.changes }
   }
 
-  setPaused(paused: boolean): void {
+  /** As somebody read it after those changes: a person retried, paused or asked for a replay, or another node did something. */
+  seen(row: SubscriptionRow, replays: readonly Replay[], changes: Changes | undefined): void {
+    if (changes?.pauses === this.#pauses) this.#setPaused(row.paused !== null)
+    if (changes !== undefined) this.#breaker.seen(row.breaker, changes.breaker)
+    this.#feeder.seen(row.cursor, replays)
+    this.due()
+  }
+
+  #setPaused(paused: boolean): void {
     if (this.#paused === paused || this.#pausing) return
     this.#paused = paused
     if (paused) this.#giveBackUnbegun('it was paused')
@@ -103,9 +123,11 @@ export class Flow {
 
   /** The rate goes by the wall clock: one that was set back would hold everything for as long. */
   clockWasSetBack(): void {
+    this.#heldUntil = 0
+    this.#aheadAt = 0
     if (this.spec.rate === null) return
     this.#gate.restart()
-    for (const item of this.#inHand) if (!item.begun) this.#gate.add(() => this.#begin(item))
+    for (const item of this.#hand.unbegun) this.#gate.add(() => this.#begin(item))
     this.#schedule()
   }
 
@@ -125,12 +147,8 @@ export class Flow {
     this.#giveBackUnbegun('the gateway ended')
     // What it has asked the store for is still to come.
     await this.#turned
-    if (this.#inHand.size > 0) {
-      await new Promise<void>(resolve => {
-        this.#idle = resolve
-      })
-    }
-    await this.destination.close()
+    await this.#hand.idle()
+    await Promise.all([this.destination.close(), this.#breaker.close()])
   }
 
   /** A turn at the end of this one of the event loop: attempts that end together are looked at together. */
@@ -152,7 +170,7 @@ export class Flow {
       }
     } catch (error) {
       this.#parts.watcher.failed(this.spec.name, error)
-      this.#caughtUp = false
+      this.#feeder.lookAgain()
       this.#turnAt(this.#parts.clock.now() + againAfterMs)
     } finally {
       this.#turning = false
@@ -161,95 +179,102 @@ export class Flow {
   }
 
   async #work(): Promise<void> {
-    const { store, clock, flush } = this.#parts
+    const { clock, flush } = this.#parts
     if (this.#paused) return
     const now = clock.now()
+    if (now < this.#heldUntil) return this.#turnAt(this.#heldUntil)
     const allowance = this.#breaker.allowance(now)
-    if (allowance === 0) return this.#turnAt(this.#breaker.state.until ?? now)
-    const room = Math.min(this.#gate.room, allowance - this.#inHand.size)
-    if (room <= 0 || (room < this.#gate.roomWanted && room < allowance && this.#inHand.size > 0)) return
-    if (this.#drained && this.#caughtUp && this.#replays.length === 0) return
+    if (allowance === 0) return this.#turnAt(this.#breaker.nextLook(now))
+    const room = Math.min(this.#gate.room, allowance - this.#hand.size)
+    if (room <= 0 || (room < this.#gate.roomWanted && room < allowance && this.#hand.size > 0)) {
+      return this.#feedAhead(now)
+    }
+    const feeder = this.#feeder
+    if (this.#drained && !feeder.hasMore && !feeder.hasReplays) return
     // What is due already comes before what the log has yet to bring. Settled, fed and leased in one transaction.
-    const feed = this.#drained && !this.#caughtUp ? await this.#nextFeed(now) : undefined
+    const feed = this.#drained && feeder.hasMore ? await feeder.next(now) : undefined
     flush()
     // Before it is asked: who says meanwhile that something is due is not overruled by what was not due yet.
     this.#drained = true
-    const [fed, lease] = await Promise.allSettled([
-      feed === undefined ? true : store.feed(feed),
-      store.lease(this.number, room, clock.now()),
-    ])
-    if (feed !== undefined) {
-      this.#knowsCursor = fed.status === 'fulfilled' && fed.value
-      if (this.#knowsCursor) this.#cursor = feed.to
-    }
+    const feeding = feed === undefined ? undefined : feeder.write(feed)
+    // Over several connections the lease might come first.
+    if (this.#shared) await Promise.allSettled([feeding])
+    const [fed, lease] = await Promise.allSettled([feeding, this.#lease(room)])
     if (lease.status === 'rejected') throw lease.reason
-    const { leased, nextDue } = lease.value
     // Whatever became of the feed beside it: these are ours now.
-    if (leased.length > 0) await this.#start(leased)
     if (fed.status === 'rejected') throw fed.reason
-    if (!fed.value) throw new Error('its cursor stood elsewhere: it is fed by another')
+    const { leased, nextDue } = lease.value
     if (leased.length >= room) this.#drained = false
     if (!this.#drained) return
-    if (!this.#caughtUp) this.#again = true
-    else if (this.#replays.length > 0) await this.#feedReplay(now)
+    if (feeder.hasMore) this.#again = true
+    else if (feeder.hasReplays) {
+      await feeder.replay(now)
+      this.#drained = false
+      this.#again = true
+    }
     if (nextDue !== null) this.#turnAt(nextDue)
   }
 
-  async #nextFeed(now: number): Promise<Feed | undefined> {
-    const { store, watcher } = this.#parts
-    if (!this.#knowsCursor) {
-      const row = (await store.subscriptions()).find(({ number }) => number === this.number)
-      this.#cursor = row?.cursor ?? this.#cursor
+  /** Leases and starts as many; others hear where there is more, and it waits where something is held back. */
+  async #lease(room: number): Promise<LeaseAnswer> {
+    const { store, clock, leases } = this.#parts
+    const since = leases.moment()
+    const now = clock.now()
+    const answer = await store.lease(this.number, room, now, this.#rate)
+    const { leased, nextDue, limitedUntil } = answer
+    if (leased.length > 0) await this.#start(leased, since)
+    if (leased.length >= room) {
+      if (this.spec.rate === null) store.tellDue(this.number)
+    } else if (nextDue !== null && nextDue <= now) {
+      // It is not the end of what is due: nothing is fed yet.
+      this.#drained = false
+      this.#heldUntil = limitedUntil ?? now + heldBackMs
+      this.#turnAt(this.#heldUntil)
     }
-    // Before it is read: what is appended meanwhile may not be in it.
-    this.#caughtUp = true
-    const page = await nextPage(this.#feedParts(), this.#cursor, now)
-    if (page.missed > 0) watcher.missed(this.spec.name, page.missed)
-    if (page.unfiltered > 0) watcher.unfiltered(this.spec.name, page.unfiltered)
-    if (!page.caughtUp) this.#caughtUp = false
-    return page.feed
+    return answer
   }
 
-  async #feedReplay(now: number): Promise<void> {
+  /** What begins is that much later than what was leased: so the rate holds for it, too. */
+  get #rate(): Rate | null {
+    const { rate } = this.spec
+    return rate && { ...rate, intervalMs: rate.intervalMs + Math.min(rateSlackMs, Math.ceil(rate.intervalMs / 20)) }
+  }
+
+  /** Other nodes may have room where this one has none: they lease what it feeds, a page at a time. */
+  async #feedAhead(now: number): Promise<void> {
     const { store } = this.#parts
-    const [replay] = this.#replays
-    const feed = await nextReplayPage(this.#feedParts(), replay!, now)
-    const fed = feed !== undefined && (await store.feed(feed))
-    if (feed === undefined || feed.to >= replay!.last) await store.endReplay(replay!.number, 'done', now)
-    // One that was cancelled meanwhile is not fed.
-    const goesOn = fed && feed.to < replay!.last
-    // Others may have been asked for meanwhile.
-    this.#replays = this.#replays.flatMap(each =>
-      each.number !== replay!.number ? [each] : goesOn ? [{ ...each, cursor: feed.to }] : [],
-    )
-    this.#drained = false
-    this.#again = true
+    if (!this.#shared || !this.#feeder.hasMore || this.#breaker.state.state !== 'closed') return
+    if (now < this.#aheadAt) return this.#turnAt(this.#aheadAt)
+    this.#aheadAt = now + aheadEveryMs
+    this.#turnAt(this.#aheadAt)
+    const { nextDue } = await store.lease(this.number, 0, now)
+    if (nextDue !== null && nextDue <= now) return
+    const feed = await this.#feeder.next(now)
+    if (feed === undefined) return
+    await this.#feeder.write(feed)
+    if (feed.matches.length > 0) store.tellDue(this.number)
   }
 
-  #feedParts(): FeedParts {
-    return { store: this.#parts.store, spec: this.spec, matcher: this.#matcher, subscription: this.number }
-  }
-
-  async #start(leased: readonly Leased[]): Promise<void> {
+  async #start(leased: readonly Leased[], since: Moment): Promise<void> {
     const { store } = this.#parts
-    const items = leased.map((each): InHand => ({ leased: each, begun: false }))
-    for (const item of items) this.#inHand.add(item)
+    const items = leased.map(each => this.#hand.take(each, since))
     let events: Map<number, StoredEvent>
     try {
       const found = await store.events([...new Set(leased.map(({ sequence }) => sequence))])
       events = new Map(found.map(event => [event.sequence, event]))
     } catch (error) {
-      for (const item of items) this.#giveBack(item, 'its event could not be read')
+      for (const item of items) if (!item.begun) this.#hand.giveBack(item, 'its event could not be read')
       throw error
     }
-    if (this.#breaker.probing()) void this.#keepBreaker()
+    const mayBegin = await this.#breaker.mayBegin(leased.length)
     for (const item of items) {
-      const event = events.get(item.leased.sequence)
+      const event = events.get(item.held.leased.sequence)
+      if (item.begun) continue
       if (event === undefined) {
         // Retention took it at this moment, and its delivery with it.
-        this.#ended(item)
+        this.#hand.forget(item)
         this.#again = true
-      } else if (this.#stopped || this.#paused) this.#giveBack(item, 'it was not begun')
+      } else if (this.#stopped || this.#paused || !mayBegin) this.#hand.giveBack(item, 'it was not begun')
       else {
         item.event = event
         this.#gate.add(() => this.#begin(item))
@@ -259,88 +284,64 @@ export class Flow {
 
   async #begin(item: InHand): Promise<void> {
     if (item.begun) return
+    const { clock, watcher, store, traced } = this.#parts
+    const mayBegin = () => this.#hand.mayBegin(item)
+    if (!mayBegin()) {
+      this.#hand.giveBack(item, 'its lease may have run out')
+      return this.due()
+    }
     item.begun = true
-    const { leased } = item
-    const event = item.event!
-    const { clock, watcher } = this.#parts
     const startedAt = clock.now()
     const started = performance.now()
-    const outcome = await this.#attempt(leased, event, startedAt)
+    const { spec, destination } = this
+    const parts = { store, traced, spec, destination, signal: this.#ending.signal }
+    const outcome = await makeAttempt(parts, item.held.leased, item.event!, startedAt, mayBegin)
     const elapsedMs = Math.round(performance.now() - started)
-    watcher.attempted(this.spec.name, outcome, elapsedMs)
-    this.#settle(leased, event, outcome, startedAt, elapsedMs)
-    this.#ended(item)
+    watcher.attempted(spec.name, outcome, elapsedMs)
+    this.#settle(item, outcome, startedAt, elapsedMs)
     // Whoever waited behind it in its lane may go now.
-    if (this.spec.order === 'subject') this.#drained = false
+    if (spec.order === 'subject') this.#drained = false
     this.#schedule()
   }
 
-  async #attempt(leased: Leased, event: StoredEvent, now: number): Promise<Outcome> {
-    const { store, traced } = this.#parts
-    const { to, include, timeoutMs } = this.spec
-    const original = to.kind === 'http' && to.format === 'original'
-    const delivery = deliveryId(leased)
-    const replay = leased.replay === 0 ? null : replayId(leased.replay)
-    try {
-      const request = original || wantsOriginal(event, include) ? await store.requestOf(event) : undefined
-      const attributes = { subscription: this.spec.name, delivery, number: leased.attempt, replay, kind: to.kind }
-      return await traced(event, attributes, traceparent =>
-        this.destination.attempt({
-          event,
-          json: original ? '' : eventJson(event, request),
-          ...(original && request !== undefined ? { request } : {}),
-          delivery,
-          number: leased.attempt,
-          replay,
-          traceparent,
-          now,
-          timeoutMs,
-          signal: this.#ending.signal,
-        }),
-      )
-    } catch (error) {
-      return failed(`the attempt could not be made: ${(error as Error).message}`)
-    }
-  }
-
-  #settle(leased: Leased, event: StoredEvent, outcome: Outcome, startedAt: number, elapsedMs: number): void {
-    const { clock, chance, watcher, settle } = this.#parts
+  #settle(item: InHand, outcome: Outcome, startedAt: number, elapsedMs: number): void {
+    const { clock, chance, watcher } = this.#parts
+    const { leased } = item.held
+    const event = item.event!
     const now = clock.now()
-    const next = afterAttempt(this.spec, leased.spent, outcome, now, () => random(chance))
-    const { result, status, reason, answer } = outcome
-    settle({ ...leased, ...next, startedAt, elapsedMs, result, status, reason, answer })
-    if (next.state === 'succeeded' ? this.#breaker.succeeded() : result !== 'released' && this.#breaker.failed(now)) {
-      void this.#keepBreaker()
-      watcher.breakerChanged(this.spec.name, this.#breaker.state, event, outcome)
-      if (this.#breaker.state.state === 'open') this.#giveBackUnbegun('its destination keeps failing')
+    const next = afterAttempt(this.spec, leased.spent, outcome, now, () => fraction(chance))
+    this.#hand.end(item, { outcome, next, startedAt, elapsedMs }, () => {
+      if (next.state === 'dead') watcher.died(this.spec.name, event, leased.attempt, outcome)
+    })
+    const told = (state: BreakerState) => watcher.breakerChanged(this.spec.name, state, event, outcome)
+    if (next.state === 'succeeded') this.#breaker.succeeded(told)
+    else if (outcome.result !== 'released' && this.#breaker.failed(now, told)) {
+      this.#giveBackUnbegun('its destination keeps failing')
     }
     if (next.state === 'retrying' || next.state === 'pending') this.#turnAt(next.due)
-    if (next.state === 'dead') watcher.died(this.spec.name, event, leased.attempt, outcome)
-    if (result === 'gone' && !this.#paused) {
-      this.setPaused(true)
+    if (outcome.result === 'gone' && !this.#paused) {
+      this.#setPaused(true)
       void this.#keepPause()
       watcher.gone(this.spec.name, event, outcome)
     }
   }
 
+  #written(): void {
+    if (!this.#shared) return
+    // Before it was written whoever waited behind it could not be leased.
+    if (this.spec.order === 'subject') this.due()
+    if (this.#stopped) this.#parts.store.tellDue(this.number)
+  }
+
   #giveBackUnbegun(reason: string): void {
     this.#gate.clear()
-    for (const item of this.#inHand) if (!item.begun) this.#giveBack(item, reason)
+    for (const item of this.#hand.unbegun) this.#hand.giveBack(item, reason)
   }
 
-  #giveBack(item: InHand, reason: string): void {
-    item.begun = true
-    const { leased } = item
-    const now = this.#parts.clock.now()
-    const state = leased.spent > 0 ? 'retrying' : 'pending'
-    const outcome = { result: 'released', status: null, reason, answer: null } as const
-    this.#parts.settle({ ...leased, ...outcome, state, due: now, holds: false, startedAt: now, elapsedMs: 0 })
-    this.#ended(item)
-  }
-
-  #ended(item: InHand): void {
-    this.#inHand.delete(item)
-    if (this.#inHand.size === 0) this.#idle?.()
+  /** Another node opened or closed it. */
+  #breakerAdopted(): void {
+    if (this.#breaker.state.state !== 'closed') this.#giveBackUnbegun('its destination keeps failing')
+    this.due()
   }
 
   /** Until it is written nobody who reads the store can end it: they do not know of it. */
@@ -354,14 +355,6 @@ export class Flow {
     } catch (error) {
       this.#parts.watcher.failed(this.spec.name, error)
       if (!this.#stopped) setTimeout(() => void this.#keepPause(), againAfterMs).unref()
-    }
-  }
-
-  async #keepBreaker(): Promise<void> {
-    try {
-      await this.#parts.store.swapBreaker(this.number, this.#breaker.state, this.#breaker.state)
-    } catch (error) {
-      this.#parts.watcher.failed(this.spec.name, error)
     }
   }
 

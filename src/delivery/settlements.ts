@@ -11,9 +11,15 @@ export interface SettlementsParts {
   failed(error: unknown): void
 }
 
+interface Waiting {
+  settlement: Settlement
+  /** Told whether it counted: whether its lease still held. */
+  written: (counted: boolean) => void
+}
+
 export class Settlements {
   readonly #parts: SettlementsParts
-  #waiting: Settlement[] = []
+  #waiting: Waiting[] = []
   #scheduled = false
   #closing = false
   readonly #writing = new Set<Promise<void>>()
@@ -22,8 +28,8 @@ export class Settlements {
     this.#parts = parts
   }
 
-  add(settlement: Settlement): void {
-    this.#waiting.push(settlement)
+  add(settlement: Settlement, written: Waiting['written'] = () => {}): void {
+    this.#waiting.push({ settlement, written })
     if (this.#scheduled) return
     this.#scheduled = true
     setImmediate(() => {
@@ -47,15 +53,19 @@ export class Settlements {
     while (this.#writing.size > 0) await Promise.all(this.#writing)
   }
 
-  async #write(settlements: Settlement[]): Promise<void> {
+  async #write(waiting: Waiting[]): Promise<void> {
+    let counted: boolean[]
     try {
-      await this.#parts.store.settle(settlements, this.#parts.now())
+      const settlements = waiting.map(({ settlement }) => settlement)
+      counted = await this.#parts.store.settle(settlements, this.#parts.now())
     } catch (error) {
       this.#parts.failed(error)
-      // At the end they stay leased: the next start makes their leases void, and they are tried again.
+      // At the end they stay leased: the next start makes their leases void, or they run out, and they are tried again.
       if (this.#closing) return
-      this.#waiting.unshift(...settlements)
+      this.#waiting.unshift(...waiting)
       setTimeout(() => this.flush(), againAfterMs).unref()
+      return
     }
+    for (const [index, { written }] of waiting.entries()) written(counted[index] === true)
   }
 }

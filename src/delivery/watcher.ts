@@ -46,6 +46,10 @@ export function flowWatcher({ metrics, announcer, log }: WatcherParts): FlowWatc
       const data = { refs, by: 'gone' as const, ...last(outcome) }
       announcer.announce('postern.subscription.paused', subscription, data, { about: event.type })
     },
+    leasesLost(subscription, count) {
+      metrics.leasesLost(subscription, count)
+      log.warn({ subscription, count }, 'leases no longer held: others may have had what was leased')
+    },
     missed: (subscription, count) =>
       log.error({ subscription, count }, 'events were deleted by age before they were fed to this subscription'),
     unfiltered: (subscription, count) =>

@@ -32,6 +32,12 @@ export class DeliveryMetrics {
     'Changes of a breaker, by the state that it came to.',
     ['subscription', 'state'],
   )
+  readonly #leasesLost = counter(
+    this.registry,
+    'postern_leases_lost_total',
+    'Deliveries whose lease no longer held when they would have begun, or when their end was written.',
+    ['subscription'],
+  )
   readonly #loop = measureLoopDelay(
     this.registry,
     'postern_delivery_loop_delay_seconds',
@@ -59,6 +65,10 @@ export class DeliveryMetrics {
     this.#breaker.inc({ subscription, state })
   }
 
+  leasesLost(subscription: string, count: number): void {
+    this.#leasesLost.inc({ subscription }, count)
+  }
+
   /** A subscription is gone: its series end. */
   forget(subscription: string): void {
     const series = this.#bySubscription.get(subscription)
@@ -66,6 +76,7 @@ export class DeliveryMetrics {
     for (const result of series?.results.keys() ?? []) this.#attempts.remove(subscription, result)
     if (series !== undefined) this.#seconds.remove(subscription)
     for (const state of ['closed', 'open', 'half_open']) this.#breaker.remove(subscription, state)
+    this.#leasesLost.remove(subscription)
   }
 
   /** Everything, as Prometheus reads it. */

@@ -52,6 +52,9 @@ export type Told = [what: keyof FlowWatcher, subscription: string, ...more: unkn
 
 type Method = keyof Deliveries
 
+/** What is asked of the store and answered at once. */
+const immediate: readonly Method[] = ['onAppended', 'onChanged', 'owns', 'tellDue', 'clockSkewMs', 'leaseMs', 'pollMs']
+
 /** Turns of the event loop without anything of the store under way, before it counts as quiet. */
 const quietTurns = 6
 
@@ -265,8 +268,8 @@ export class RunningEngine {
   #watched(store: Deliveries): Deliveries {
     return new Proxy(store, {
       get: (target, name: Method) => {
+        if (immediate.includes(name)) return target[name]
         const method = target[name] as (...args: unknown[]) => unknown
-        if (name === 'onAppended') return method
         return async (...args: unknown[]) => {
           await this.#held.get(name)
           this.#calls++
