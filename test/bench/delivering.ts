@@ -2,19 +2,13 @@
 // the same run, since machines are noisy.
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Bench } from './bench.ts'
 import { closedLoop, openLoop, percentiles, RequestFile } from './load.ts'
 import { type BenchSubscriber, type Running, startPostern, startRival, startSubscriber, token } from './processes.ts'
 import { list, median, ms, note, rate, report, spread } from './report.ts'
 import { writeRequests } from './requests.ts'
 
-export interface Bench {
-  folder: string
-  quick: boolean
-  rounds: number
-  connections: number
-}
-
-interface Setting {
+export interface Setting {
   postern: Running
   requests: RequestFile
   subscribers: BenchSubscriber[]
@@ -61,7 +55,9 @@ export async function delivering(bench: Bench): Promise<void> {
       '≥ 0.3',
       median(shares) >= 0.3,
     )
-    await latency(bench, setting)
+    const { p50, p99 } = await latency(bench, setting, 500)
+    report('acknowledged to received at 500/s: p50', `${ms(median(p50))} (${list(p50)})`, '≤ 10 ms', median(p50) <= 10)
+    report('acknowledged to received at 500/s: p99', `${ms(median(p99))} (${list(p99)})`, '≤ 60 ms', median(p99) <= 60)
   })
   await withSetting(bench, { http: 5 }, async setting => {
     const { rates } = await endToEnd(bench, setting, seconds)
@@ -97,7 +93,7 @@ export async function delivering(bench: Bench): Promise<void> {
 }
 
 /** Events a second from the first request to the last receipt; and what was taken in meanwhile, beside the ceiling. */
-async function endToEnd({ folder, quick, rounds, connections }: Bench, setting: Setting, seconds: number) {
+export async function endToEnd({ folder, quick, rounds, connections }: Bench, setting: Setting, seconds: number) {
   const { postern, requests, subscribers } = setting
   const rates: number[] = []
   const ingest: number[] = []
@@ -124,11 +120,13 @@ async function endToEnd({ folder, quick, rounds, connections }: Bench, setting: 
   return { rates, ingest, ceilings }
 }
 
-/** From the acknowledgement to the receipt, at 500 a second. */
-async function latency({ quick, rounds }: Bench, { postern, requests, subscribers }: Setting): Promise<void> {
-  const perSecond = 500
-  const p50: number[] = []
-  const p99: number[] = []
+/** From the acknowledgement to the receipt. */
+export async function latency(
+  { quick, rounds }: Bench,
+  { postern, requests, subscribers }: Setting,
+  perSecond: number,
+): Promise<{ p50: number[]; p99: number[] }> {
+  const found = { p50: [] as number[], p99: [] as number[] }
   for (let round = 0; round < rounds; round++) {
     await subscribers[0]!.forget()
     const some = requests.take(perSecond * (quick ? 3 : 8))
@@ -139,13 +137,11 @@ async function latency({ quick, rounds }: Bench, { postern, requests, subscriber
         acknowledged.set(/"id":"(evt_\w+)"/.exec(text)?.[1] ?? '', performance.timeOrigin + performance.now()),
     })
     await until(async () => (await subscribers[0]!.count()) >= some.length)
-    const late = (await subscribers[0]!.times()).map(([id, at]) => at - acknowledged.get(id)!)
-    const found = percentiles(late)
-    p50.push(found.p50)
-    p99.push(found.p99)
+    const { p50, p99 } = percentiles((await subscribers[0]!.times()).map(([id, at]) => at - acknowledged.get(id)!))
+    found.p50.push(p50)
+    found.p99.push(p99)
   }
-  report('acknowledged to received at 500/s: p50', `${ms(median(p50))} (${list(p50)})`, '≤ 10 ms', median(p50) <= 10)
-  report('acknowledged to received at 500/s: p99', `${ms(median(p99))} (${list(p99)})`, '≤ 60 ms', median(p99) <= 60)
+  return found
 }
 
 /** Deliveries that succeeded, of all subscriptions. */

@@ -1,23 +1,25 @@
-// `npm run bench`: what Postern costs, against a ceiling and a naive way that are measured in the same run, in turn.
-// Machines are noisy: the figures to compare are ratios, and medians of several rounds. Traffic stays on loopback.
-import { closeSync, fdatasyncSync, mkdirSync, mkdtempSync, openSync, rmSync, statSync, writeSync } from 'node:fs'
+// `npm run bench`: what Postern costs, against a ceiling and a naive way that are measured in the same run, in turn. On
+// SQLite, or with `--postgres` on PostgreSQL; `--quick` for a short look, `--only=<part>` for one part. Machines are
+// noisy: the figures to compare are ratios, and medians of several rounds. Traffic stays on loopback.
+import { mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { backlog } from './backlog.ts'
+import type { Bench } from './bench.ts'
 import { delivering } from './delivering.ts'
-import { closedLoop, hasWrk, type Latencies, openLoop, percentiles, RequestFile } from './load.ts'
+import { flushTime } from './flush.ts'
+import { answersAtHalf, compareStored, type IngestSetting, ingestInTurn } from './ingest.ts'
+import { closedLoop, openLoop, percentiles, RequestFile } from './load.ts'
+import { postgresParts } from './postgres.ts'
 import { prefill } from './prefill.ts'
-import { residentMiB, startPostern, startRival, token } from './processes.ts'
-import { list, median, ms, note, print, rate, report, spread } from './report.ts'
-import { body, rawRequest, writeRequests } from './requests.ts'
+import { residentMiB, startPostern, token } from './processes.ts'
+import { median, ms, note, print, rate, report } from './report.ts'
+import { body, noteRequests, rawRequest, writeRequests } from './requests.ts'
 
 const quick = process.argv.includes('--quick')
 const rounds = 3
-const seconds = quick ? 3 : 8
 const events = quick ? 60_000 : 500_000
 const scanned = quick ? 100_000 : 1_000_000
-/** Seconds before each measurement: a new process's first requests are slow, the rivals' and ours alike. */
-const warmUp = 2
 const connections = 64
 
 const base = join(import.meta.dirname, '..', '..', 'data')
@@ -26,69 +28,32 @@ const folder = mkdtempSync(join(base, 'bench-'))
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
 
 const only = process.argv.find(argument => argument.startsWith('--only='))?.slice('--only='.length)
-const bench = { folder, quick, rounds, connections }
-const parts = { throughput, delivering: () => delivering(bench), backlog: () => backlog(bench), sizes, reading }
+const bench: Bench = { folder, quick, rounds, connections, seconds: quick ? 3 : 8 }
+const parts: Record<string, () => Promise<void>> = process.argv.includes('--postgres')
+  ? postgresParts(bench)
+  : { throughput, delivering: () => delivering(bench), backlog: () => backlog(bench), sizes, reading }
 for (const [name, part] of Object.entries(parts)) if (only === undefined || only === name) await part()
 print()
 
 /** Ceiling, naive and Postern in turn; then Postern's latencies, its memory, and what the store says happened. */
 async function throughput(): Promise<void> {
   const total = events + connections * 30 + (quick ? 20_000 : 60_000)
-  note(
-    `signing ${total} requests of ${body(1).length} bytes; ${hasWrk ? 'wrk' : 'own client'} with ${connections} connections`,
-  )
+  noteRequests(total)
   const path = join(folder, 'requests')
   writeRequests(path, 0, total)
   const distinct = new RequestFile(path)
   const home = join(folder, 'inbox')
   mkdirSync(home)
-  const ceiling: number[] = []
-  const naive: number[] = []
-  const ours: number[] = []
-  let acknowledged = 0
   const postern = await startPostern(home)
-  for (let round = 0; round < rounds; round++) {
-    for (const [kind, rates] of [
-      ['ceiling', ceiling],
-      ['naive', naive],
-    ] as const) {
-      const rival = await startRival(kind, join(folder, `naive-${round}.db`))
-      await closedLoop(rival.port, new RequestFile(path), { connections, seconds: warmUp })
-      rates.push((await closedLoop(rival.port, new RequestFile(path), { connections, seconds })).perSecond)
-      await rival.stop()
-    }
-    const before = await closedLoop(postern.port, distinct, { connections, seconds: warmUp })
-    acknowledged += before.sent
-    const run = await closedLoop(postern.port, distinct, { connections, seconds })
-    if (run.failures > 0) throw new Error(`${run.failures} requests failed`)
-    ours.push(run.perSecond)
-    acknowledged += run.sent
-    note(
-      `round ${round + 1}: ceiling ${rate(ceiling[round]!)}, naive ${rate(naive[round]!)}, Postern ${rate(ours[round]!)}`,
-    )
+  const setting: IngestSetting = {
+    postern,
+    requests: distinct,
+    naive: 'naive',
+    naiveDatabase: round => join(folder, `naive-${round}.db`),
+    bars: { ceiling: 0.5, naive: 5, p99Ms: 15 },
   }
-  report('ceiling: read, HMAC, parse, nothing stored', spread(ceiling))
-  report('naive: the same, one commit a request', spread(naive))
-  report('Postern as shipped', spread(ours))
-  const ratios = ours.map((each, round) => each / ceiling[round]!)
-  const gains = ours.map((each, round) => each / naive[round]!)
-  report('Postern ÷ ceiling', `${median(ratios).toFixed(2)} (${list(ratios)})`, '≥ 0.5', median(ratios) >= 0.5)
-  report('Postern ÷ naive', `${median(gains).toFixed(1)} (${list(gains)})`, '≥ 5', median(gains) >= 5)
-
-  const perSecond = median(ours) / 2
-  const latencies: Latencies[] = []
-  for (let round = 0; round < rounds; round++) {
-    const requests = distinct.take(Math.floor(perSecond * (quick ? 2 : 5)))
-    latencies.push(await openLoop(postern.port, requests, { perSecond }))
-    acknowledged += requests.length
-  }
-  const p99 = latencies.map(each => each.p99)
-  report(
-    `open loop at half (${rate(perSecond)}): p99`,
-    `${ms(median(p99))} (${list(p99)})`,
-    '≤ 15 ms',
-    median(p99) <= 15,
-  )
+  const { maximum, acknowledged: inTurn } = await ingestInTurn(bench, setting)
+  let acknowledged = inTurn + (await answersAtHalf(bench, setting, maximum))
 
   const lone = distinct.take(quick ? 500 : 2_000)
   const flush = flushTime(join(folder, 'flush'))
@@ -110,15 +75,7 @@ async function throughput(): Promise<void> {
     ids: number
   }
   db.close()
-  // wrk ends with a request a connection under way that it does not count.
-  const surplus = stored.events - acknowledged
-  const exact = stored.events === stored.ids && surplus >= 0 && surplus <= connections * (rounds + 20)
-  report(
-    'acknowledged, stored, distinct',
-    `${acknowledged}, ${stored.events}, ${stored.ids}`,
-    'none lost or doubled',
-    exact,
-  )
+  compareStored(acknowledged, stored, connections * (rounds + 20))
   rmSync(path)
 }
 
@@ -212,20 +169,5 @@ async function openLoopAlone(port: number, requests: readonly Buffer[]): Promise
     times.push(performance.now() - started)
   }
   connection.close()
-  return percentiles(times).p50
-}
-
-/** What the disk takes to flush as many bytes as the commit of one event writes. */
-function flushTime(path: string): number {
-  const file = openSync(path, 'w')
-  const pages = Buffer.alloc(10 * 4096, 1)
-  // One behind the other, and from the beginning again: as the WAL is written.
-  const times = Array.from({ length: 400 }, (_, index) => {
-    writeSync(file, pages, 0, pages.length, (index % 100) * pages.length)
-    const started = performance.now()
-    fdatasyncSync(file)
-    return performance.now() - started
-  })
-  closeSync(file)
   return percentiles(times).p50
 }

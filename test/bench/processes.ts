@@ -14,8 +14,11 @@ export interface Running {
   stop(): Promise<void>
 }
 
-export async function startRival(kind: 'ceiling' | 'naive', databasePath: string): Promise<Running> {
-  const child = fork(join(import.meta.dirname, 'rivals.ts'), [kind, databasePath])
+export type RivalKind = 'ceiling' | 'naive' | 'naive-postgres'
+
+/** `database`: a path, or a URL of PostgreSQL. */
+export async function startRival(kind: RivalKind, database: string): Promise<Running> {
+  const child = fork(join(import.meta.dirname, 'rivals.ts'), [kind, database])
   const [{ port }] = (await once(child, 'message')) as [{ port: number }]
   return { port, pid: child.pid!, stop: () => end(child) }
 }
@@ -47,9 +50,13 @@ export async function startSubscriber(silent = false): Promise<BenchSubscriber> 
   }
 }
 
-/** Postern as shipped: logging on, to a file. With `env` for its configuration, the one that has subscriptions. */
-export async function startPostern(folder: string, env?: Readonly<Record<string, string>>): Promise<Running> {
-  const configPath = join(import.meta.dirname, env === undefined ? 'bench.config.ts' : 'fan-out.config.ts')
+/**
+ * Postern as shipped: logging on, to a file. `env`: settings, and what its configuration reads; the configuration is the
+ * one that has subscriptions where that names any.
+ */
+export async function startPostern(folder: string, env: Readonly<Record<string, string>> = {}): Promise<Running> {
+  const fansOut = 'SUBSCRIBERS' in env || 'HANDLERS' in env
+  const configPath = join(import.meta.dirname, fansOut ? 'fan-out.config.ts' : 'bench.config.ts')
   const port = await freePort()
   const log = openSync(join(folder, 'postern.log'), 'a')
   const extra = process.env.BENCH_NODE_ARGS?.split(' ') ?? []
@@ -59,11 +66,11 @@ export async function startPostern(folder: string, env?: Readonly<Record<string,
     stdio: ['ignore', log, log],
     env: {
       ...process.env,
-      ...env,
       PORT: String(port),
       POSTERN_CONFIG: configPath,
       POSTERN_DATABASE: `sqlite:${join(folder, 'postern.db')}`,
       POSTERN_ADMIN_TOKEN: token,
+      ...env,
     },
   })
   for (let tries = 0; tries < 200; tries++) {
@@ -82,7 +89,7 @@ export function residentMiB(pid: number): number {
   return Number(kib) / 1024
 }
 
-async function end(child: ChildProcess): Promise<void> {
+export async function end(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null) return
   const exited = once(child, 'exit')
   child.kill('SIGTERM')

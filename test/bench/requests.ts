@@ -2,6 +2,8 @@
 // A file holds them one after another, each behind its length as eight digits.
 import { createHmac, hash } from 'node:crypto'
 import { closeSync, openSync, writeSync } from 'node:fs'
+import { hasWrk } from './load.ts'
+import { note } from './report.ts'
 
 export const secret = 'benchmark-secret'
 export const signatureHeader = 'x-signature'
@@ -46,6 +48,11 @@ export function rawRequest(index: number, bodyBytes?: number): Buffer {
     `POST /hooks/banclo HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n` +
       `X-Signature: sha256=${signature}\r\nContent-Length: ${Buffer.byteLength(content)}\r\n\r\n${content}`,
   )
+}
+
+/** Before so many are made: it takes seconds. */
+export function noteRequests(count: number): void {
+  note(`signing ${count} requests of ${body(1).length} bytes; ${hasWrk ? 'wrk' : 'own client'} sends them`)
 }
 
 /** Writes `count` requests from number `first` on to `path`. */
