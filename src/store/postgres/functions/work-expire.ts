@@ -15,8 +15,9 @@ export const expireFunction = `
     deltas postern_delta[];
     promoted postern_delta[];
   begin
-    select array_agg(distinct subscription order by subscription) into laned from deliveries
-    where sequence between low and high and lane is not null and (sequences is null or sequence = any(sequences));
+    -- By the key: a condition on the lane would have it walk all of the lanes' index.
+    select array_agg(distinct subscription order by subscription) filter (where lane is not null) into laned
+    from deliveries where sequence between low and high and (sequences is null or sequence = any(sequences));
     perform postern_lock_lanes(laned);
     with locked as materialized (
       select sequence, subscription, replay, state, lane, state < 4 or (state = 5 and lane is not null) as unsettled

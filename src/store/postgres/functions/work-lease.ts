@@ -22,9 +22,9 @@ export const leaseFunction = `
     deltas postern_delta[];
   begin
     ${notAwaited}
+    if rate_limit is not null then perform pg_advisory_xact_lock(3, target); end if;
+    clock := postern_now();
     if rate_limit is not null then
-      perform pg_advisory_xact_lock(3, target);
-      clock := postern_now();
       -- A clock that was set back: nothing has begun in times to come.
       update rate_starts s set at = clock where s.subscription = target and s.at > clock;
       delete from rate_starts s where s.subscription = target and s.at < clock - rate_interval;
@@ -50,7 +50,7 @@ export const leaseFunction = `
         select 1, sequence, replay from fresh
       ), held as (
         update deliveries d
-        set state = 2, attempt = d.attempt + 1, due = postern_lease.at, leaseduntil = postern_now() + lease_ms
+        set state = 2, attempt = d.attempt + 1, due = postern_lease.at, leaseduntil = clock + lease_ms
         from chosen c
         where d.sequence = c.sequence and d.subscription = target and d.replay = c.replay and d.state = c.state
         returning c.state, d.sequence, d.replay, d.attempt, d.spent
@@ -83,7 +83,9 @@ export const leaseFunction = `
 /** `leases`: `[{sequence, subscription, replay, attempt}…]`. Answers whether each is still its holder's, in their order. */
 export const renewFunction = `
   create function postern_renew(leases json, lease_ms bigint) returns json language plpgsql ${planned} as $$
-  declare answers json;
+  declare
+    clock bigint := postern_now();
+    answers json;
   begin
     ${notAwaited}
     with given as materialized (
@@ -95,7 +97,7 @@ export const renewFunction = `
         select 1 as held from deliveries d
         where ${keyOf('d', 'g')} and d.state = 2 and d.attempt = g.attempt for update) as d on true
     ), renewed as (
-      update deliveries d set leaseduntil = postern_now() + lease_ms from locked l where l.held = 1 and ${keyOf('d', 'l')}
+      update deliveries d set leaseduntil = clock + lease_ms from locked l where l.held = 1 and ${keyOf('d', 'l')}
     )
     select json_agg(held = 1 order by n) into answers from locked;
     return coalesce(answers, '[]');

@@ -14,12 +14,11 @@ export const settleFunction = `
     freed postern_lane[];
     deltas postern_delta[];
   begin
-    -- Those that leave a lane: a delivery once out of its lane is never in one again.
+    -- Those that leave a lane: a delivery once out of its lane is never in one again. Looked up by their key alone.
     select array_agg(distinct g.subscription order by g.subscription) into laned
     from json_to_recordset(batch) as g(sequence bigint, subscription int, replay int, state int, holds boolean)
-    cross join lateral (
-      select 1 from deliveries d where ${keyOf('d', 'g')} and d.lane is not null limit 1) as d
-    where g.state = 4 or (g.state = 5 and not g.holds);
+    cross join lateral (select d.lane from deliveries d where ${keyOf('d', 'g')} limit 1) as d
+    where (g.state = 4 or (g.state = 5 and not g.holds)) and d.lane is not null;
     perform postern_lock_lanes(laned);
 
     with given as materialized (
