@@ -61,6 +61,8 @@ export class Nodes {
 
   /** Says that this one is there, and looks who else is: a commit, which also tells whether one can be made. */
   async beat(): Promise<void> {
+    // It would be there again, and nobody would take it back.
+    if (this.#closed) return
     if (this.#beating !== undefined) {
       this.#again = true
       return this.#beating
