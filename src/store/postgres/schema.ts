@@ -1,6 +1,6 @@
 // Bringing the schema up to date at start: once, when many nodes start together, and never under a node that needs the
 // older one. A node that finds a newer one runs with it as long as that says so.
-import { Kysely, PostgresDialect } from 'kysely'
+import { Kysely, PostgresAdapter, PostgresDialect, sql } from 'kysely'
 import { Migrator } from 'kysely/migration'
 import pg from 'pg'
 import { AppError } from '../../errors.ts'
@@ -10,6 +10,8 @@ import { migrations } from './migrations.ts'
 /** A migration that finds a lock held gives up soon, and is tried again: see lock-timeout.ts. */
 const tries = 20
 const pauseMs = 500
+/** For another node, which brings it up to date. */
+const waitMs = 30_000
 
 /** Throws AppError `store_failed` where this version cannot work with what is there. */
 export async function bringUpToDate(database: Database, url: string): Promise<void> {
@@ -33,14 +35,25 @@ async function appliedMigrations(database: Database): Promise<string[]> {
   return (await database.call<{ name: string }>('select name from kysely_migration order by name')).map(row => row.name)
 }
 
-/** All of what is missing in one transaction, under a lock that others wait for. */
+/** Not Kysely's own lock, which is the session's: behind a pooler nobody knows whose session that is, or gives it back. */
+class TransactionDialect extends PostgresDialect {
+  override createAdapter() {
+    return new (class extends PostgresAdapter {
+      override acquireMigrationLock = () => Promise.resolve()
+      override releaseMigrationLock = () => Promise.resolve()
+    })()
+  }
+}
+
+/** All of what is missing in one transaction, under a lock of the transaction's that others wait for. */
 async function migrate(url: string): Promise<void> {
   const pool = new pg.Pool({ connectionString: url, max: 1, application_name: 'postern-migrate' })
   pool.on('error', () => {})
-  const db = new Kysely<never>({ dialect: new PostgresDialect({ pool }) })
+  pool.on('connect', client => client.on('error', () => {}))
+  const db = new Kysely<never>({ dialect: new TransactionDialect({ pool }) })
   try {
     for (let attempt = 1; ; attempt++) {
-      const { error } = await new Migrator({ db, provider: migrations }).migrateToLatest()
+      const error = await attempted(db)
       if (error === undefined) return
       const locked = error instanceof pg.DatabaseError && (error.code === '55P03' || error.code === '40P01')
       if (!locked || attempt === tries) {
@@ -52,5 +65,20 @@ async function migrate(url: string): Promise<void> {
     }
   } finally {
     await db.destroy()
+  }
+}
+
+/** What went wrong; then nothing is changed. */
+async function attempted(db: Kysely<never>): Promise<unknown> {
+  try {
+    await db.transaction().execute(async transaction => {
+      await sql`select set_config('lock_timeout', ${String(waitMs)}, true)`.execute(transaction)
+      await sql`select pg_advisory_xact_lock(1, 2)`.execute(transaction)
+      const { error } = await new Migrator({ db: transaction, provider: migrations }).migrateToLatest()
+      if (error !== undefined) throw error
+    })
+    return undefined
+  } catch (error) {
+    return error
   }
 }

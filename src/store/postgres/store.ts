@@ -90,7 +90,7 @@ export async function openPostgresStore(
     expire: (cutoffs, fallback, now, signal) =>
       expireEvents(database, queries, cutoffs, fallback, forgotten, now, signal),
     extent: () => queries.extent(),
-    health: () => health(nodes),
+    health: () => (closed ? Promise.resolve({ ok: false, problem: 'failed' }) : health(nodes)),
     // A connection that is lost is made again: nothing here ever ends for good.
     failed: new Promise<never>(() => {}),
     ready,
