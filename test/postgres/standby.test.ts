@@ -90,6 +90,17 @@ describe('a commit that no standby has', () => {
     },
   )
 
+  test('is not ended by the append’s own time limit', async () => {
+    await standbys('gone')
+    await expect(store.append([record('awaited')], request('awaited'))).rejects.toMatchObject(unreachable)
+    const asked = `select wait_event as wait from pg_stat_activity where query like '%postern_append(%' and state = 'active'
+      and pid <> pg_backend_pid()`
+    // That limit is shorter than what its client has waited.
+    expect(await server.query(asked)).toEqual([{ wait: 'SyncRep' }])
+    await standbys('')
+    expect(await store.event(idOf('awaited'))).toBeDefined()
+  })
+
   test('is no entry of the quarantine, and what came once more is no duplicate of it until it is', async () => {
     await standbys('gone')
     const quarantine = () => store.quarantine(waiting('unconfirmed'), request('unconfirmed'))

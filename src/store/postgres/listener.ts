@@ -15,6 +15,8 @@ const pausesMs = [100, 500, 1_000, 2_000, 5_000]
 const numbersMax = 500
 /** A connection that was cut on the way says nothing: it is asked. */
 const askedEveryMs = 5_000
+/** Who is asked to end a connection, and does not answer, is not waited for longer. */
+const endMs = 500
 
 export interface ListenerParts {
   database: Database
@@ -95,7 +97,11 @@ export class Listener {
     clearInterval(this.#asking)
     clearTimeout(this.#retry)
     clearTimeout(this.#dueTimer)
-    await this.#client?.end().catch(() => {})
+    const client = this.#client
+    if (client === undefined) return
+    const late = setTimeout(() => cut(client), endMs)
+    await client.end().catch(() => {})
+    clearTimeout(late)
   }
 
   #sendDue(): void {
@@ -158,9 +164,7 @@ export class Listener {
     const client = this.#client
     if (client === undefined) return
     const late = setTimeout(() => {
-      // It is not asked politely to end: nobody would answer.
-      const { connection } = client as unknown as { connection: { stream: { destroy(): void } } }
-      connection.stream.destroy()
+      cut(client)
       this.#lost(client)
     }, askedEveryMs - 1_000)
     client.query('select 1').then(
@@ -168,4 +172,10 @@ export class Listener {
       () => clearTimeout(late),
     )
   }
+}
+
+/** It is not asked politely to end: nobody would answer. */
+function cut(client: pg.Client): void {
+  const { connection } = client as unknown as { connection: { stream: { destroy(): void } } }
+  connection.stream.destroy()
 }
