@@ -14,6 +14,7 @@ import { apiSecrets, vendorApiSpecs } from './config/vendor-api.ts'
 import { createEgress } from './delivery/egress.ts'
 import { keepInStep } from './delivery/in-step.ts'
 import { deliveryThread } from './delivery/thread.ts'
+import { AppError } from './errors.ts'
 import { clientAddress } from './ingest/address.ts'
 import { alerts } from './ingest/alerts.ts'
 import { InFlight } from './ingest/body.ts'
@@ -24,12 +25,13 @@ import { type Source, sourceOf } from './ingest/source.ts'
 import { type Log, openLog } from './observe/log.ts'
 import { Metrics } from './observe/metrics.ts'
 import { scraper } from './observe/scrape.ts'
+import { SpoolMetrics } from './observe/spool-metrics.ts'
 import { openStore } from './open-store.ts'
 import { Announcer } from './own-events.ts'
 import { startRetention } from './retention.ts'
 import { type AppParts, adminApp, adminRoutes, entranceApp } from './server/app.ts'
 import { type Listening, listen } from './server/listen.ts'
-import type { Store, StoreHealth } from './store/store.ts'
+import type { SpooledStore, Store, StoreHealth } from './store/store.ts'
 
 export interface GatewayOptions {
   settings: Settings
@@ -52,6 +54,8 @@ export interface Gateway {
   sources: readonly Source[]
   store: Store
   log: Log
+  /** Once it is closed: entries that stay in the spool. */
+  readonly left: number
   /** No new requests; what has begun is committed and answered; then everything is closed. */
   close(): Promise<void>
 }
@@ -60,6 +64,7 @@ const tokenName = 'POSTERN_ADMIN_TOKEN'
 /** Bytes of refused requests' bodies that are held at once. */
 const refusedBytesMax = 32 * 1024 * 1024
 const healthForMs = 1_000
+const beginAgainMs = 1_000
 /** How long attempts that are under way may take when the gateway ends. */
 const attemptsMayEndMs = 5_000
 
@@ -84,15 +89,22 @@ export async function startGateway({
   for (const source of sources) if (source.identity !== source.name) byName.set(source.identity, source)
 
   const metrics = new Metrics(sources.map(({ name }) => name))
-  const store = await openStore(settings, metrics)
-  const announcer = new Announcer({ append: store.append, clock, log })
-  const watch = { metrics, alerts: alerts({ announcer, clock }) }
   const limits = config.limits ?? {}
   const box = sealedBox(settings.encryptionKey ?? token, chance)
   const rejectionLimits = {
     countMax: limits.rejectionsMax ?? 200,
     bytesMax: limits.rejectionBytesMax ?? 64 * 1024 * 1024,
   }
+  const spoolMetrics = settings.spool && new SpoolMetrics(metrics.registry)
+  const { store, spooled } = await openStore(settings, {
+    observer: metrics,
+    spoolObserver: spoolMetrics,
+    rejectionLimits,
+    clock,
+    log,
+  })
+  const announcer = new Announcer({ append: store.append, clock, log })
+  const watch = { metrics, alerts: alerts({ announcer, clock }) }
   const rejections = new Rejections({ store, box, limits: rejectionLimits, clock, chance, log })
   const receive = receiver({
     sources: byName,
@@ -137,14 +149,27 @@ export async function startGateway({
     chance,
     receive,
     health,
-    scrape: scraper({ metrics, store, health, clock, deliveries: store.deliveries, deliveryText: delivery.metrics }),
+    scrape: scraper({
+      metrics,
+      store,
+      health,
+      clock,
+      deliveries: store.deliveries,
+      deliveryText: delivery.metrics,
+      spool: spooled && spoolMetrics && { state: spooled.spool, metrics: spoolMetrics },
+    }),
   }
   const servers: Listening[] = []
+  const ending = new AbortController()
   try {
     if (settings.delivers) {
-      await keepInStep({ store, specs, revision: config.revision, clock, log })
-      const rows = await store.deliveries.subscriptions()
-      if (rows.some(({ removedAt }) => removedAt === null)) await delivery.start()
+      const begin = async () => {
+        await keepInStep({ store, specs, revision: config.revision, clock, log })
+        const rows = await store.deliveries.subscriptions()
+        if (rows.some(({ removedAt }) => removedAt === null)) await delivery.start()
+      }
+      if (spooled === undefined) await begin()
+      else await beginOrWait(begin, spooled, ending.signal, log)
     }
     const { receives, admin } = settings
     const entrance = entranceApp(parts, { bare: admin !== undefined, receives })
@@ -152,6 +177,7 @@ export async function startGateway({
     servers.push(await listen(entrance, { ...address, host: settings.host, port: settings.port }))
     if (settings.admin !== undefined) servers.push(await listen(adminApp(parts), { ...address, ...settings.admin }))
   } catch (error) {
+    ending.abort()
     await Promise.all(servers.map(server => server.close()))
     await delivery.close(0)
     await store.close()
@@ -166,7 +192,11 @@ export async function startGateway({
     sources,
     store,
     log,
+    get left() {
+      return spooled?.left ?? 0
+    },
     async close() {
+      ending.abort()
       // First of all: requests that wait would hold up the servers' end.
       readers.close()
       await Promise.all(servers.map(server => server.close()))
@@ -178,6 +208,35 @@ export async function startGateway({
       log.flush()
     },
   }
+}
+
+/** With a spool the gateway starts though the database is away: the delivery begins when it is there. */
+async function beginOrWait(begin: () => Promise<void>, store: SpooledStore, ending: AbortSignal, log: Log) {
+  const start = Promise.withResolvers<void>()
+  let isStarted = false
+  const goOn = () => {
+    isStarted = true
+    start.resolve()
+  }
+  const tryUntilBegun = async () => {
+    await store.ready
+    while (!ending.aborted) {
+      try {
+        return await begin()
+      } catch (error) {
+        if (!(error instanceof AppError) || !error.retryable) throw error
+        goOn()
+        await new Promise<void>(resolve => setTimeout(resolve, beginAgainMs).unref())
+      }
+    }
+  }
+  tryUntilBegun().then(goOn, error => {
+    if (isStarted && !ending.aborted) log.error({ err: error }, 'the delivery could not begin')
+    start.reject(error)
+  })
+  // Where it spools already nobody knows for how long.
+  if ((await store.health()).degraded !== undefined) goOn()
+  return start.promise
 }
 
 /** Resolves every secret and returns the admin token. */

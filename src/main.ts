@@ -1,5 +1,5 @@
 // The process: settings, configuration, the gateway, and its ends. Exits with 1 for what the operator must put right,
-// with 70 when the store can no longer be trusted.
+// with 70 when the store can no longer be trusted, with 75 when what came in still waits in the spool.
 import { systemClock } from './clock.ts'
 import { ConfigError } from './config/config-error.ts'
 import { loadConfig } from './config/load.ts'
@@ -10,6 +10,7 @@ import { shownUrl } from './postgres-url.ts'
 import { welcome } from './welcome.ts'
 
 const exitStoreFailed = 70
+const exitSpoolHolds = 75
 /** How long what has begun may take to end, in milliseconds. */
 const shutdownMs = 20_000
 
@@ -46,7 +47,7 @@ function endWell(gateway: Gateway): void {
     gateway.log.info({ signal }, 'stopping')
     setTimeout(() => process.exit(1), shutdownMs).unref()
     await gateway.close()
-    process.exit(storeFailed ? exitStoreFailed : 0)
+    process.exit(storeFailed ? exitStoreFailed : gateway.left > 0 ? exitSpoolHolds : 0)
   }
   process.on('SIGTERM', signal => void end(signal))
   process.on('SIGINT', signal => void end(signal))

@@ -4,6 +4,12 @@ import { bearerCredentials } from '../checks/bearer.ts'
 import { equalsAnySecret } from '../checks/equal.ts'
 import { problemResponse } from './problem.ts'
 
+/** Whether this `Authorization` presents the token. */
+export function presentsToken(authorization: string | undefined, token: string): boolean {
+  const presented = bearerCredentials(authorization)
+  return presented !== undefined && equalsAnySecret(presented, [token])
+}
+
 /** Lets through what presents the token in `Authorization`, and nothing else. */
 export function tokenWanted(token: string): MiddlewareHandler {
   return async (context, next) => {

@@ -17,6 +17,8 @@ export interface Settings {
   /** Undefined: the default file, or the one that comes with Postern. */
   configPath: string | undefined
   database: DatabaseSettings
+  /** Where this node keeps what comes in while the database is away. */
+  spool: { path: string; bytesMax: number } | undefined
   /** This process, among those that share the database. */
   node: string
   admin: { port: number; host: string } | undefined
@@ -40,6 +42,9 @@ const text = z.string().trim().min(1)
 
 const databaseDefault = 'sqlite:./data/postern.db'
 
+/** Several of the largest bodies fit in. */
+const spoolBytesMin = 64 * 1024 * 1024
+
 const environment = z.object({
   PORT: port.default(8080),
   HOST: text.default('127.0.0.1'),
@@ -55,6 +60,14 @@ const environment = z.object({
     })
     .transform(Number)
     .default(10),
+  POSTERN_SPOOL: text.optional(),
+  POSTERN_SPOOL_BYTES: z
+    .string()
+    .refine(given => /^\d{1,15}$/.test(given) && Number(given) >= spoolBytesMin, {
+      error: ({ input }) => `expected a number of bytes, at least ${spoolBytesMin}, got ${JSON.stringify(input)}`,
+    })
+    .transform(Number)
+    .default(1024 ** 3),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   NODE_ENV: z.string().optional(),
 })
@@ -129,6 +142,9 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
       'POSTERN_ROLE: on SQLite one process holds the file: one that only delivers would have nothing to deliver',
     )
   }
+  if (database?.engine === 'sqlite' && parsed.data?.POSTERN_SPOOL !== undefined) {
+    problems.push('POSTERN_SPOOL: it is for postgres://… only: an inbox in SQLite is never away')
+  }
   if (!parsed.success || database === undefined || problems.length > 0) throw new ConfigError(problems)
   const values = parsed.data
   const admin =
@@ -140,6 +156,10 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     host: values.HOST,
     configPath: values.POSTERN_CONFIG,
     database,
+    spool:
+      values.POSTERN_SPOOL === undefined
+        ? undefined
+        : { path: resolve(values.POSTERN_SPOOL), bytesMax: values.POSTERN_SPOOL_BYTES },
     // Two processes of one machine must not take each other for themselves.
     node: `${values.POSTERN_NODE ?? hostname()}-${process.pid}-${Date.now().toString(36)}`,
     admin,

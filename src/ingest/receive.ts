@@ -66,6 +66,9 @@ const refusalCode: Record<Refused['refusal'], ErrorCode> = {
   unavailable: 'identity_provider_unavailable',
 }
 
+/** What the store says of the events themselves. */
+const unstorable: ReadonlySet<ErrorCode> = new Set(['internal', 'store_refused'])
+
 /** Takes one request of Node's own and resolves with the answer. Never rejects. */
 export function receiver(parts: ReceiveParts): (incoming: IncomingMessage) => Promise<Answer> {
   const { sources, clock, log, metrics, alerts } = parts
@@ -171,7 +174,7 @@ async function admit(
     outcomes = await span.appending(() => store.append(understood.events, keptRequest))
   } catch (error) {
     // The store is well and cannot take these events: a mistake of ours, and no reason to lose the request.
-    if (!(error instanceof AppError) || error.code !== 'internal') throw error
+    if (!(error instanceof AppError) || !unstorable.has(error.code)) throw error
     log.error({ err: error, source: source.name }, 'events could not be stored; their request waits in quarantine')
     return setAside(inQuarantine(source, seenRequest, 'its events could not be stored: see the log'))
   }

@@ -132,7 +132,7 @@ async function unlessUnstorable<Value>(storing: Promise<Value>, log: Log): Promi
   try {
     return await storing
   } catch (error) {
-    if (!(error instanceof AppError) || error.code !== 'internal') throw error
+    if (!(error instanceof AppError) || (error.code !== 'internal' && error.code !== 'store_refused')) throw error
     log.error({ err: error }, 'an entry could not be stored, and stays where it is')
     return undefined
   }

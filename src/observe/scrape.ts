@@ -9,10 +9,11 @@ import {
   deliveryStates,
   type SubscriptionRow,
 } from '../store/deliveries.ts'
-import type { Store, StoreHealth } from '../store/store.ts'
+import type { SpooledStore, Store, StoreHealth } from '../store/store.ts'
 import { measureLoopDelay } from './loop-delay.ts'
 import type { Metrics } from './metrics.ts'
 import { gauge } from './series.ts'
+import type { SpoolMetrics } from './spool-metrics.ts'
 
 export interface ScrapeParts {
   metrics: Metrics
@@ -23,6 +24,8 @@ export interface ScrapeParts {
   deliveries?: Pick<Deliveries, 'subscriptions' | 'counts' | 'oldestUnsettled'> | undefined
   /** What the delivery's thread counts: the text of its DeliveryMetrics. */
   deliveryText?: (() => Promise<string>) | undefined
+  /** Where there is one. */
+  spool?: { state: SpooledStore['spool']; metrics: SpoolMetrics } | undefined
   /** How long a scrape waits for each of them. Default 3,000 ms. */
   waitMs?: number
 }
@@ -46,7 +49,13 @@ export function scraper(parts: ScrapeParts): () => Promise<string> {
   const subscriptions = subscriptionGauges(registry)
   const process = processRegistry()
   const wait = parts.waitMs ?? waitMsDefault
-  const ask = { health: patient(wait), quarantine: patient(wait), deliveries: patient(wait), thread: patient(wait) }
+  const ask = {
+    health: patient(wait),
+    quarantine: patient(wait),
+    deliveries: patient(wait),
+    thread: patient(wait),
+    spool: patient(wait),
+  }
 
   /** Asks for one part, shows whether it came, and what it said. */
   async function part<Value>(
@@ -60,10 +69,10 @@ export function scraper(parts: ScrapeParts): () => Promise<string> {
   }
 
   async function scrape(): Promise<string> {
-    const { metrics, store, health, clock, deliveries, deliveryText } = parts
+    const { metrics, store, health, clock, deliveries, deliveryText, spool } = parts
     let threadText = ''
     await Promise.all([
-      part('health', health, value => only(storeUp, value && Number(value.ok))),
+      part('health', health, value => only(storeUp, value && Number(value.ok && value.degraded === undefined))),
       part(
         'quarantine',
         () => store.listQuarantine({ limit: quarantineCountMax }),
@@ -74,6 +83,7 @@ export function scraper(parts: ScrapeParts): () => Promise<string> {
         part('thread', deliveryText, text => {
           threadText = text ?? ''
         }),
+      spool && part('spool', spool.state, state => spool.metrics.show(state)),
     ])
     const texts = [await metrics.registry.metrics(), await registry.metrics(), threadText, await process.metrics()]
     return texts

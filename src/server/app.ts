@@ -2,6 +2,7 @@
 import type { HttpBindings } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { Hono } from 'hono'
+import { presentsToken } from '../api/access.ts'
 import { type InboxParts, inboxApi, root } from '../api/inbox.ts'
 import { type MetricsRouteParts, metricsRoute } from '../api/metrics.ts'
 import { problemResponse } from '../api/problem.ts'
@@ -21,12 +22,10 @@ export interface AppParts extends InboxParts, MetricsRouteParts {
  * `/hooks`, `/livez` and `/readyz`: what may face the internet. `bare`: strangers are not told what the trouble is. A
  * node that does not receive has no `/hooks`.
  */
-export function entranceApp(
-  { receive, health }: AppParts,
-  { bare, receives }: { bare: boolean; receives: boolean },
-): App {
+export function entranceApp(parts: AppParts, { bare, receives }: { bare: boolean; receives: boolean }): App {
   const app = newApp()
-  if (!receives) return healthRoutes(app, health, bare)
+  const { receive } = parts
+  if (!receives) return healthRoutes(app, parts, bare ? 'bare' : 'problem')
   app.all('/hooks/*', async context => {
     const { incoming, outgoing } = context.env
     const { status, headers, body } = await receive(incoming)
@@ -35,21 +34,30 @@ export function entranceApp(
     outgoing.end(incoming.method === 'HEAD' ? undefined : body)
     return RESPONSE_ALREADY_SENT
   })
-  return healthRoutes(app, health, bare)
+  return healthRoutes(app, parts, bare ? 'bare' : 'problem')
 }
 
 /** All but `/hooks`, for a port of its own. */
 export function adminApp(parts: AppParts): App {
-  return adminRoutes(healthRoutes(newApp(), parts.health, false), parts)
+  return adminRoutes(healthRoutes(newApp(), parts, 'all'), parts)
 }
 
-function healthRoutes(app: App, health: AppParts['health'], bare: boolean): App {
+/**
+ * `bare`: that it is ready or not, and whether it spools. `problem`: what the trouble is too. `all`: what waits in the
+ * spool, which on a port that strangers may reach is told to whoever presents the token.
+ */
+function healthRoutes(app: App, { health, token }: AppParts, tell: 'bare' | 'problem' | 'all'): App {
   app.get('/livez', () => Response.json({ status: 'live' }))
-  app.get('/readyz', async () => {
-    const { ok, problem } = await health()
-    if (ok) return Response.json({ status: 'ready' })
-    const body = bare ? { status: 'unready' } : { status: 'unready', problem }
-    return Response.json(body, { status: 503, headers: { 'retry-after': '5' } })
+  app.get('/readyz', async context => {
+    const { ok, problem, degraded, spool } = await health()
+    const tellsAll = tell === 'all' || (tell === 'problem' && presentsToken(context.req.header('authorization'), token))
+    const body = {
+      status: ok ? 'ready' : 'unready',
+      ...(ok || tell === 'bare' ? {} : { problem }),
+      ...(degraded === undefined ? {} : { degraded }),
+      ...(tellsAll && spool !== undefined ? { spool } : {}),
+    }
+    return Response.json(body, ok ? {} : { status: 503, headers: { 'retry-after': '5' } })
   })
   return app
 }

@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import { DeliveryMetrics } from '../../src/observe/delivery-metrics.ts'
 import { Metrics } from '../../src/observe/metrics.ts'
 import { scraper } from '../../src/observe/scrape.ts'
+import { SpoolMetrics } from '../../src/observe/spool-metrics.ts'
 import type { Counts } from '../../src/store/deliveries.ts'
 import { record } from '../contract/store/record.ts'
 import { readScrape } from '../support/prometheus.ts'
@@ -17,6 +18,7 @@ const ofProcess = /^postern_(process|nodejs)_/
 async function fullScrape() {
   const metrics = new Metrics(['arix'])
   const thread = new DeliveryMetrics()
+  const spool = new SpoolMetrics(metrics.registry)
   metrics.request('arix', 'accepted', 1)
   metrics.appended([record('1')], [{ id: 'evt_', status: 'accepted', sequence: 1, conflict: false }])
   metrics.committed(1, 1)
@@ -50,6 +52,10 @@ async function fullScrape() {
       oldestUnsettled: async () => null,
     },
     deliveryText: () => thread.text(),
+    spool: {
+      metrics: spool,
+      state: async () => ({ entries: 1, bytes: 1, bytesMax: 2, oldestSeconds: 1, refused: 0 }),
+    },
   })
   const scraped = readScrape(await scrape())
   thread.close()

@@ -1,6 +1,7 @@
 // The database's store with a spool before it: what comes in is kept on this node while the database is away. Everything
 // else is the database's own.
 import { type Clock, systemTimers, type Timers } from '../../clock.ts'
+import { AppError } from '../../errors.ts'
 import type { Log } from '../../observe/log.ts'
 import type { RejectionLimits, SpooledStore, SpoolObserver, SpoolState, Store, StoreHealth } from '../store.ts'
 import { Drain } from './drain.ts'
@@ -71,7 +72,7 @@ export async function spooled(store: Store, parts: SpooledParts): Promise<Spoole
       }
       return spooling(await spool.health(), await state())
     },
-    failed: Promise.race([store.failed, spool.failed]),
+    failed: Promise.race([store.failed, spool.failed, unusable(store.ready)]),
     get left() {
       return left
     },
@@ -94,6 +95,15 @@ function spooling(own: StoreHealth, state: SpoolState): StoreHealth {
   if (!own.ok) return { ...own, ...spool }
   if (state.bytes >= fullShare * state.bytesMax) return { ok: false, problem: 'spool_full', ...spool }
   return { ok: true, ...spool }
+}
+
+/** Resolves where the database is there and this version cannot work with it. */
+function unusable(ready: Promise<void>): Promise<Error> {
+  return new Promise(resolve => {
+    ready.catch(error => {
+      if (error instanceof AppError && error.code === 'store_failed') resolve(error)
+    })
+  })
 }
 
 /** Whether it is there already. */
