@@ -100,6 +100,7 @@ export async function startGateway({
     observer: metrics,
     spoolObserver: spoolMetrics,
     rejectionLimits,
+    leaseMs: limits.leaseMs,
     clock,
     log,
   })

@@ -8,12 +8,13 @@ import type { RejectionLimits, SpooledStore, SpoolObserver, Store, StoreObserver
 /** Within it a vendor that waits is answered, before any of them gives up. */
 const ackTimeoutMs = 4_000
 /** Renewed three times as often. */
-const leaseMs = 15_000
+const leaseDefaultMs = 15_000
 
 export interface StoreParts {
   observer: StoreObserver
   spoolObserver: SpoolObserver | undefined
   rejectionLimits: RejectionLimits
+  leaseMs: number | undefined
   clock: Clock
   log: Log
 }
@@ -26,7 +27,7 @@ export interface OpenedStore {
 
 /** Throws AppError where it cannot be opened: with a spool the database may be away. */
 export async function openStore({ database, node, spool }: Settings, parts: StoreParts): Promise<OpenedStore> {
-  const { observer, spoolObserver, rejectionLimits, clock, log } = parts
+  const { observer, spoolObserver, rejectionLimits, leaseMs = leaseDefaultMs, clock, log } = parts
   if (database.engine === 'sqlite') {
     return { store: await (await import('./store/sqlite/store.ts')).openSqliteStore(database.path, observer) }
   }

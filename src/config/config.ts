@@ -16,6 +16,11 @@ export interface Limits {
   headersTimeoutMs?: number
   /** How long a sender may take for the whole request. Default 30,000 ms. */
   requestTimeoutMs?: number
+  /**
+   * On PostgreSQL: after so long without a word of the node that holds it, another one takes a delivery up. Default
+   * 15,000 ms, at least 1,000.
+   */
+  leaseMs?: number
 }
 
 /** What a handler is given events of: those of `types`, and where there are none, all. */

@@ -82,6 +82,7 @@ const topLevel = z.strictObject({
       rejectionBytesMax: positive.optional(),
       headersTimeoutMs: positive.optional(),
       requestTimeoutMs: positive.optional(),
+      leaseMs: z.int().min(1_000).optional(),
     })
     .optional(),
 })
