@@ -1,6 +1,6 @@
 // All that the delivery calls, in the order in which it is made.
 import { sharedFunctions } from './work.ts'
-import { expireFunction, sweepFunction } from './work-expire.ts'
+import { expireFunction, forgetFunction, sweepFunction } from './work-expire.ts'
 import { feedFunction } from './work-feed.ts'
 import { forwardFunction, leaseFunction, releaseFunction, renewFunction } from './work-lease.ts'
 import { cancelFunction, retryDeadFunction, retryFunction, skipLaneFunction } from './work-people.ts'
@@ -18,6 +18,7 @@ export const workFunctions = [
   retryDeadFunction,
   skipLaneFunction,
   cancelFunction,
+  forgetFunction,
   expireFunction,
   sweepFunction,
 ]

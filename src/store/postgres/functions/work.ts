@@ -19,10 +19,11 @@ export const notAwaited = `perform set_config('synchronous_commit', 'off', true)
 export const keyOf = (one: string, other: string) =>
   `${one}.sequence = ${other}.sequence and ${one}.subscription = ${other}.subscription and ${one}.replay = ${other}.replay`
 
-/** How many more there are in a state; and a lane, as it stands in its index. */
+/** How many more there are in a state; a lane, as it stands in its index; a delivery's key. */
 const types = [
   `create type postern_delta as (subscription int, replay int, state int, delta bigint)`,
   `create type postern_lane as (subscription int, replay int, lane text)`,
+  `create type postern_place as (sequence bigint, subscription int, replay int)`,
 ]
 
 const lockLanes = `
