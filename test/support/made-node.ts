@@ -50,6 +50,10 @@ export class MadeNode {
     return this.told.filter(([each]) => each === what)
   }
 
+  async reload(): Promise<void> {
+    await this.#engine?.reload()
+  }
+
   close(graceMs: number): Promise<void> {
     const engine = this.#engine
     this.#engine = undefined
