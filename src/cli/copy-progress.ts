@@ -77,7 +77,13 @@ function barView(out: (text: string) => void): View {
         end()
         shown = phase
         const format = `${phase} [{bar}] {percentage}%  {value}/{total} rows  {rate}/s  {eta_formatted}  {table}`
-        bar = new SingleBar({ format, hideCursor: true, etaBuffer: 50, formatValue: value => counted(Number(value)) })
+        bar = new SingleBar({
+          format,
+          hideCursor: true,
+          etaBuffer: 50,
+          formatValue: value => counted(Number(value)),
+          formatTime: left,
+        })
         bar.start(Math.max(total, rows), rows, { table, rate: '–' })
         began = { at: performance.now(), rows }
       }
@@ -106,6 +112,13 @@ function lineView(out: (text: string) => void): View {
     note: say,
     end: () => {},
   }
+}
+
+/** Seconds as a person reads them; at first it is no number. */
+function left(seconds: number): string {
+  if (!Number.isFinite(seconds)) return '–'
+  const minutes = Math.floor(seconds / 60)
+  return minutes === 0 ? `${Math.round(seconds)} s` : `${minutes} min ${Math.round(seconds - minutes * 60)} s`
 }
 
 function counted(number: number): string {

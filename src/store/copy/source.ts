@@ -62,8 +62,7 @@ export class Source {
 
   /** Of refs an estimate: counting them means reading all events. */
   count(table: CopiedTable): number {
-    const isThere = this.#db.prepare("select 1 from sqlite_master where type = 'table' and name = ?").get(table.name)
-    if (isThere === undefined) return 0
+    if (!this.#has(table.name)) return 0
     return this.#db
       .prepare(`select count(*) from ${table.from ?? table.name}`)
       .pluck()
@@ -118,12 +117,11 @@ export class Source {
     const all = ['log', 'sqlite_sequence', 'subscriptions', 'replays', 'delivery_counts', 'revision']
     const counted = ['quarantine', 'rejections', 'conflicts']
     for (const text of [
-      ...all.map(name => `select * from ${name}`),
+      ...all.filter(name => this.#has(name)).map(name => `select * from ${name}`),
       ...counted.map(name => `select count(*), sum(number) from ${name}`),
       'select min(sequence), max(sequence) from events',
     ]) {
-      const rows = this.#db.prepare(text).raw().all()
-      hash.update(JSON.stringify(rows))
+      hash.update(JSON.stringify(this.#db.prepare(text).raw().all()))
     }
     return hash.digest('hex')
   }
@@ -131,6 +129,12 @@ export class Source {
   close(): void {
     this.#db.close()
     this.#lock.close()
+  }
+
+  /** An older version, looked at as it is, has not all of them. */
+  #has(table: string): boolean {
+    const found = this.#db.prepare("select 1 from sqlite_master where type = 'table' and name = ?")
+    return found.get(table) !== undefined
   }
 
   /**
@@ -163,19 +167,20 @@ function held(path: string): { close(): void } {
 /** The migrations that it lacks. Throws Refused for a file that is no inbox, or a newer version's. */
 async function lacking(path: string): Promise<string[]> {
   const known = Object.keys(await migrations.getMigrations())
-  const db = openReader(path)
+  let db: Sqlite.Database | undefined
   try {
+    db = openReader(path)
     const applied = db.prepare('select name from kysely_migration').pluck().all() as string[]
     if (applied.some(name => !known.includes(name))) {
       throw new Refused(`${path} was last used by a newer version of Postern: copy it with that one`)
     }
     return known.filter(name => !applied.includes(name))
   } catch (error) {
-    const known = error instanceof Sqlite.SqliteError && /NOTADB|ERROR/.test(error.code)
-    if (known) throw new Refused(`${path} is no inbox of Postern (${error.message})`, { cause: error })
-    throw error
+    // No database, or none of ours.
+    if (!(error instanceof Sqlite.SqliteError) || !/^SQLITE_(NOTADB|ERROR)$/.test(error.code)) throw error
+    throw new Refused(`${path} is no inbox of Postern (${error.message})`, { cause: error })
   } finally {
-    db.close()
+    db?.close()
   }
 }
 

@@ -108,10 +108,7 @@ export class Target {
     await this.#transaction(async () => {
       // Nobody appends from here on: there is no row to draw a sequence from.
       await this.#client.query('select pg_advisory_xact_lock(1, 0)')
-      if (anew) {
-        await this.#client.query(`truncate ${names.join(', ')} restart identity`)
-        await this.#client.query('drop table copying, copying_tables')
-      }
+      if (anew) await this.#empty()
       await this.#client.query('delete from log')
       await this.#client.query(
         'create table copying (epoch text not null, head bigint not null, fingerprint text not null, now bigint not null)',
@@ -125,6 +122,17 @@ export class Target {
         [names],
       )
     })
+  }
+
+  /** Also what the server makes of the tables by itself; only the schema's own stays, and who is there. */
+  async #empty(): Promise<void> {
+    await this.#client.query('drop table copying, copying_tables')
+    const { rows } = await this.#client.query<{ tables: string }>(
+      `select string_agg(quote_ident(relname), ', ') as tables from pg_class
+       where relnamespace = current_schema()::regnamespace and relkind in ('r', 'p') and not relispartition
+         and relname not in ('log', 'nodes', 'schema_needs') and relname not like 'kysely%'`,
+    )
+    await this.#client.query(`truncate ${rows[0]!.tables} restart identity`)
   }
 
   /** Cuts the log's tables before anything is in them; those that are there already stay. */
