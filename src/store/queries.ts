@@ -50,6 +50,13 @@ export interface EngineParts {
   isListed(column: 'events.sequence', sequences: readonly number[]): Expression<SqlBool>
   /** That parameter. */
   list(sequences: readonly number[]): unknown
+  /** Between which sequences lies what was received in these minutes, both included; null where that is nothing. */
+  findMinutes(db: Kysely<Tables>, from: number | undefined, to: number | undefined): Promise<MinutesFound>
+}
+
+interface MinutesFound {
+  first: number | null
+  last: number | null
 }
 
 export class Queries extends Entries {
@@ -292,17 +299,11 @@ export class Queries extends Entries {
   /** Of the sequences that exist, those that may have been received in the filter's time. */
   async #bounds({ receivedAfter, receivedBefore }: EventFilter, { low, high }: Bounds): Promise<Bounds> {
     if (receivedAfter === undefined && receivedBefore === undefined) return { low, high }
-    // In their order: by their index, though it may be most of the table.
-    let minutes = this.#db.selectFrom('minutes').select(['first', 'last']).orderBy('minute')
-    if (receivedAfter !== undefined) minutes = minutes.where('minute', '>=', Math.floor(receivedAfter / 60_000))
-    if (receivedBefore !== undefined) minutes = minutes.where('minute', '<=', Math.floor(receivedBefore / 60_000))
-    const row = await this.#db
-      .selectFrom(minutes.as('minutes'))
-      .select(({ fn }) => [fn.min('minutes.first').as('first'), fn.max('minutes.last').as('last')])
-      .executeTakeFirst()
+    const minute = (time: number | undefined) => (time === undefined ? undefined : Math.floor(time / 60_000))
+    const row = await this.#parts.findMinutes(this.#db, minute(receivedAfter), minute(receivedBefore))
     if (row?.first == null) return { low: high + 1, high }
     // What came after the head was looked up is left for the next reader: the position would not tell that it was read.
-    return { low: Math.max(low, Number(row.first)), high: Math.min(high, Number(row.last)) }
+    return { low: Math.max(low, row.first), high: Math.min(high, row.last ?? high) }
   }
 
   /** The ids of the kinds that the filter's globs take; undefined where they take every one. */

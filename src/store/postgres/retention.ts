@@ -150,20 +150,31 @@ async function expireKinds(
 
 /** By the longest retention of any source: conflicts are few, and for people. */
 function forgetConflicts(database: Database, before: number, signal: AbortSignal): Promise<void> {
-  return inSteps(database, signal, [
-    `delete from conflicts where received < $1
-       and number in (select number from conflicts order by number limit $2) returning 1`,
-    [before, rowsAtOnce],
-  ])
+  return deleteFirst(database, ['conflicts', 'number', 'received'], before, signal)
 }
 
 /** They tell how old an identity is, until it is forgotten. One that an append touches at this moment stays. */
-function forgetMinutes(database: Database, below: number, signal: AbortSignal): Promise<void> {
-  return inSteps(database, signal, [
-    `delete from minutes where last < $1
-       and minute in (select minute from minutes where last < $1 order by minute limit $2) returning 1`,
-    [below, rowsAtOnce],
-  ])
+async function forgetMinutes(database: Database, below: number, signal: AbortSignal): Promise<void> {
+  await deleteFirst(database, ['minutes', 'minute', 'last'], below, signal)
+  await deleteFirst(database, ['days', 'day', 'last'], below, signal)
+}
+
+/** Page by page in the order of the key, until nothing of a page was below. */
+async function deleteFirst(
+  database: Database,
+  [table, key, column]: readonly [table: string, key: string, column: string],
+  below: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const text = `
+    with page as materialized (select ${key} as key from ${table} where ${key} > $1 order by ${key} limit $2),
+      gone as (delete from ${table} where ${key} = any(array(select key from page)) and ${column} < $3 returning 1)
+    select (select max(key) from page) as last, (select count(*) from gone) as gone`
+  for (let after = -1, more = true; more && !signal.aborted; ) {
+    const [row] = await database.call<{ last: number | null; gone: number }>(text, [after, rowsAtOnce, below])
+    after = row!.last ?? after
+    more = row!.gone > 0
+  }
 }
 
 /** What is left in the default partitions of events that are gone. */
@@ -186,8 +197,4 @@ async function sweepPages(database: Database, table: string, below: number, sign
     ])
     page = row!.next
   }
-}
-
-async function inSteps(database: Database, signal: AbortSignal, call: [string, unknown[]]): Promise<void> {
-  while (!signal.aborted && (await database.call(...call)).length === rowsAtOnce);
 }
