@@ -1,6 +1,6 @@
 // A large inbox on PostgreSQL, made by SQL: what months of work leave behind. Events of common and of rare kinds,
 // subscriptions in every state of affairs, their deliveries and attempts, and what waits beside the log.
-import type pg from 'pg'
+import pg from 'pg'
 import { quickHash } from '../../src/quick-hash.ts'
 
 /** Of one range: as the gateway cuts its log. */
@@ -38,25 +38,34 @@ export interface Filled {
   banks: number
 }
 
-export async function fill(client: pg.Client, count: number): Promise<Filled> {
+export async function fill(url: string, count: number): Promise<Filled> {
   const to = Date.now() - 60_000
   const filled: Filled = { count, from: to - days * dayMs, to, loans: count / 5, clients: count / 20, banks: 40 }
-  await client.query('set synchronous_commit = off')
-  for (let first = 1; first <= count; first += rangeWidth) {
-    for (const parent of partitioned) {
-      await client.query('select postern_make_range($1, $2, $3, 3000)', [parent, first, first + rangeWidth])
+  const pool = new pg.Pool({ connectionString: url, max: 3, options: '-c synchronous_commit=off' })
+  try {
+    for (let first = 1; first <= count; first += rangeWidth) {
+      for (const parent of partitioned) {
+        await pool.query('select postern_make_range($1, $2, $3, 3000)', [parent, first, first + rangeWidth])
+      }
     }
+    await fillRefKeys(pool, filled)
+    // Side by side: none reads what another one writes.
+    const chains = [events(filled), requestsAndRefs(filled), [...work(filled), ...waiting(filled)]]
+    await Promise.all(
+      chains.map(async chain => {
+        for (const text of chain) await pool.query(text)
+      }),
+    )
+    for (const text of ['drop table ref_keys', 'vacuum analyze', 'checkpoint']) await pool.query(text)
+  } finally {
+    await pool.end()
   }
-  await fillRefKeys(client, filled)
-  for (const text of [...inbox(filled), ...work(filled), 'drop table ref_keys']) await client.query(text)
-  await client.query('vacuum analyze')
-  await client.query('checkpoint')
   return filled
 }
 
 /** The hash that refs are found by is ours: PostgreSQL looks it up. */
-async function fillRefKeys(client: pg.Client, { loans, clients, banks }: Filled): Promise<void> {
-  await client.query('create unlogged table ref_keys (prefix text, n int, key bigint, primary key (prefix, n))')
+async function fillRefKeys(pool: pg.Pool, { loans, clients, banks }: Filled): Promise<void> {
+  await pool.query('create unlogged table ref_keys (prefix text, n int, key bigint, primary key (prefix, n))')
   for (const [prefix, size] of [
     ['loan:L', loans],
     ['client:C', clients],
@@ -65,22 +74,23 @@ async function fillRefKeys(client: pg.Client, { loans, clients, banks }: Filled)
     for (let first = 0; first < size; first += keysAtOnce) {
       const numbers = Array.from({ length: Math.min(keysAtOnce, size - first) }, (_, offset) => first + offset)
       const keys = numbers.map(n => quickHash(`${prefix}${n}`))
-      await client.query('insert into ref_keys select $1, * from unnest($2::int[], $3::bigint[])', [
-        prefix,
-        numbers,
-        keys,
-      ])
+      const text = 'insert into ref_keys select $1, * from unnest($2::int[], $3::bigint[])'
+      await pool.query(text, [prefix, numbers, keys])
     }
   }
 }
+
+/** What an event of number g mentions. */
+const mentioned = ({ loans, clients, banks }: Filled) =>
+  `(g * 7919::bigint % ${loans}) as loan, (g * 104729::bigint % ${clients}) as client, g % ${banks} as bank`
 
 /**
  * Kinds: 1 to 8 are common; 9 is one in 20,000; 10 ended long ago; 11 to 50 are of one source and one in a thousand
  * together.
  */
-function inbox({ count, from, to, loans, clients, banks }: Filled): string[] {
+function events(filled: Filled): string[] {
+  const { count, from, to } = filled
   const every = (to - from) / count
-  const of = `(g * 7919::bigint % ${loans}) as loan, (g * 104729::bigint % ${clients}) as client, g % ${banks} as bank`
   return [
     `insert into kinds
      select n, case when n <= 4 then 'banclo' when n <= 9 then 'embarc' when n = 10 then 'archive' else 'zoo' end,
@@ -96,23 +106,34 @@ function inbox({ count, from, to, loans, clients, banks }: Filled): string[] {
        case when g % 50 = 0 then g / 100 end,
        '{"refs":{"loan":"L' || loan || '","client":"C' || client || '","bank":"B' || bank || '"},"change":{"from":'
        || '"PRE_BID","to":"BID"},"amount":{"value":"250000.00","currency":"EUR"},"application":"APP-' || g || '"}'
-     from (select g, ${of} from generate_series(1, ${count}) g) as made`,
+     from (select g, ${mentioned(filled)} from generate_series(1, ${count}) g) as made`,
     `insert into identities select id, sequence, substring(id for 8) from events`,
+    `insert into minutes select received / 60000, min(sequence), max(sequence) from events group by 1`,
+    `update log set head = ${count}`,
+  ]
+}
+
+function requestsAndRefs(filled: Filled): string[] {
+  return [
     `insert into requests (sequence, headers, address, body)
      select g, '[["Content-Type","application/json"],["X-Signature","***"]]', '203.0.113.7',
        convert_to('{"id":"vendor-' || g || '","remark":"' || repeat(md5(g::text), 13) || '"}', 'UTF8')
-     from generate_series(1, ${count}) g`,
+     from generate_series(1, ${filled.count}) g`,
     ...[
       ['loan:L', 'loan'],
       ['client:C', 'client'],
       ['bank:B', 'bank'],
     ].map(
       ([prefix, column]) =>
-        `insert into refs select key, g from (select g, ${of} from generate_series(1, ${count}) g) as made
+        `insert into refs select key, g from (select g, ${mentioned(filled)} from generate_series(1, ${filled.count}) g) as made
          join ref_keys on prefix = '${prefix}' and n = ${column}`,
     ),
-    `insert into minutes select received / 60000, min(sequence), max(sequence) from events group by 1`,
-    `update log set head = ${count}`,
+  ]
+}
+
+/** Beside the log. */
+function waiting({ to }: Filled): string[] {
+  return [
     ...['quarantine', 'rejections', 'conflicts'].map(table => {
       const [columns, values] =
         table === 'quarantine'
@@ -168,7 +189,7 @@ function work({ count, to }: Filled): string[] {
        case when lane is null then ${to} end, lane
      from (select sequence, lane, row_number() over (partition by lane order by sequence) as place
        from (select sequence, case when sequence > ${count - 4 * late} then E'banclo\\nloan/L' || sequence / 4 % 5000 end
-         as lane from events where sequence % 4 = 0) as events) as placed`,
+         as lane from generate_series(4, ${count}, 4) as sequence) as fed) as placed`,
     `insert into deliveries (${columns})
      select g, ${failing}, 0, ${s.retrying}, 3, 3, ${to + dayMs} + g, null::bigint, null::bigint, null
      from generate_series(${count - late} + 1, ${count}) g

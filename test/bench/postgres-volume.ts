@@ -13,7 +13,7 @@ import { ms, note, report } from './report.ts'
 
 const slowMs = 150
 /** A call that takes longer is made less often. */
-const secondsEach = 4
+const secondsEach = 3
 /** The first ones find nothing in memory, and a connection that has planned nothing. */
 const warmUp = 5
 
@@ -29,7 +29,7 @@ export async function volume({ quick, createDatabase }: PostgresBench): Promise<
   const store = await openPostgresStore(postgresOptions(database.url))
   const started = performance.now()
   note(`filling in ${count} events, their deliveries and attempts`)
-  const filled = await filledBySql(database.url, count)
+  const filled = await fill(database.url, count)
   note(`filled and analyzed in ${((performance.now() - started) / 1000).toFixed(0)} s`)
   const statements = new Statements()
   const failed: string[] = []
@@ -59,16 +59,6 @@ export async function volume({ quick, createDatabase }: PostgresBench): Promise<
 
 function groupsOf(store: Store, filled: Filled): Call[][] {
   return [readingCalls, deliveryReadingCalls, workingCalls, rareCalls].map(calls => calls(store, filled))
-}
-
-async function filledBySql(url: string, count: number): Promise<Filled> {
-  const client = new pg.Client({ connectionString: url })
-  await client.connect()
-  try {
-    return await fill(client, count)
-  } finally {
-    await client.end()
-  }
 }
 
 /** Times each statement that is sent within a call, by the driver's own way out. */
