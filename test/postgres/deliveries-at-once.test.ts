@@ -35,7 +35,7 @@ type Step =
   | { do: 'skipLane'; which: number; subject: string }
   | { do: 'expire'; low: number; all: boolean }
   | { do: 'retryDead' | 'cancel' | 'replay'; which: number }
-  | { do: 'releaseLost' | 'renew' }
+  | { do: 'releaseLost' }
 
 const which = fc.nat(1)
 const sequence = fc.integer({ min: 1, max: 60 })
@@ -64,13 +64,12 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ do: of('skipLane'), which, subject }) },
   { weight: 2, arbitrary: fc.record({ do: of('expire'), low: sequence, all: fc.boolean() }) },
   { weight: 2, arbitrary: fc.record({ do: of('retryDead', 'cancel', 'replay'), which }) },
-  { weight: 2, arbitrary: fc.record({ do: of('releaseLost', 'renew') }) },
+  { weight: 2, arbitrary: fc.record({ do: of('releaseLost') }) },
 ) as fc.Arbitrary<Step>
 
 class Worker {
   readonly #desks: readonly Desk[]
   readonly #node: Store
-  #held: Leased[] = []
 
   constructor(node: Store, desks: readonly Desk[]) {
     this.#node = node
@@ -85,10 +84,13 @@ class Worker {
         return this.#feed(desk, given.subjects)
       case 'work': {
         const { leased } = await deliveries.lease(desk.number, given.limit, at)
-        this.#held = leased
         const ends = leased.map((each, index) => ended(each, given.ends[index % given.ends.length]!))
-        // In no order: the store finds its own.
-        await deliveries.settle(ends.toReversed(), at)
+        // In no order, and all at once: the store finds its own.
+        await Promise.all([
+          deliveries.renew(leased),
+          deliveries.settle(ends.toReversed(), at),
+          deliveries.renew(leased.toReversed()),
+        ])
         return
       }
       case 'retry':
@@ -121,9 +123,6 @@ class Worker {
       }
       case 'releaseLost':
         await deliveries.releaseLost(at)
-        return
-      case 'renew':
-        await deliveries.renew(this.#held.toReversed())
     }
   }
 
