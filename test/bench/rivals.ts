@@ -11,7 +11,7 @@ import { secret, signatureHeader } from './requests.ts'
 // The fastest that Node has: a MAC under a text takes five times as long.
 const key = createSecretKey(secret, 'utf8')
 const [, , kind, database] = process.argv
-/** Connections of the pool: with more, naive is no faster. */
+/** Connections of the pool: as many as Postern has by default. */
 const poolMax = 10
 
 /** Undefined where it is stored when this returns. */
