@@ -189,7 +189,7 @@ export class DeliveryQueries {
         .orderBy('sequence', 'desc')
         .orderBy('replay', 'desc')
         .limit(limit + 1)
-      if (from !== undefined) query = query.where(behind(from))
+      if (from !== undefined) query = query.where(behindWithin(number, from))
       found.push(...(await query.execute()))
     }
     found.sort((a, b) => b.sequence - a.sequence || b.subscription - a.subscription || b.replay - a.replay)
@@ -235,6 +235,13 @@ interface Found {
 
 function behind({ sequence, subscription, replay }: DeliveryKey) {
   return sql<boolean>`(sequence, subscription, replay) < (${sequence}, ${subscription}, ${replay})`
+}
+
+/** The same within one subscription, in the words of its index. */
+function behindWithin(number: number, { sequence, subscription, replay }: DeliveryKey) {
+  if (number < subscription) return sql<boolean>`sequence <= ${sequence}`
+  if (number > subscription) return sql<boolean>`sequence < ${sequence}`
+  return sql<boolean>`(sequence, replay) < (${sequence}, ${replay})`
 }
 
 function written({ sequence, subscription, replay }: DeliveryKey): string {
