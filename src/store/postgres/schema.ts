@@ -4,6 +4,7 @@ import { Kysely, PostgresAdapter, PostgresDialect, sql } from 'kysely'
 import { Migrator } from 'kysely/migration'
 import pg from 'pg'
 import { AppError } from '../../errors.ts'
+import { urlsOf } from '../../postgres-url.ts'
 import type { Database } from './database.ts'
 import { migrations } from './migrations.ts'
 
@@ -13,7 +14,10 @@ const pauseMs = 500
 /** For another node, which brings it up to date. */
 const waitMs = 30_000
 
-/** Throws AppError `store_failed` where this version cannot work with what is there. */
+/**
+ * `url` may name several hosts. Throws AppError `store_failed` where this version cannot work with what is there, and
+ * `store_unreachable` where nobody is.
+ */
 export async function bringUpToDate(database: Database, url: string): Promise<void> {
   const known = Object.keys(await migrations.getMigrations())
   const applied = await appliedMigrations(database)
@@ -45,8 +49,21 @@ class TransactionDialect extends PostgresDialect {
   }
 }
 
-/** All of what is missing in one transaction, under a lock of the transaction's that others wait for. */
+/** Of several hosts at the one that takes writes. */
 async function migrate(url: string): Promise<void> {
+  const failures: unknown[] = []
+  for (const each of urlsOf(url)) {
+    const error = await migrateAt(each)
+    if (error === undefined) return
+    failures.push(error)
+  }
+  const error = failures.find(each => !isElsewhere(each)) ?? failures[0]
+  const code = isElsewhere(error) ? 'store_unreachable' : 'store_failed'
+  throw new AppError(code, `the database cannot be brought up to date: ${(error as Error).message}`, { cause: error })
+}
+
+/** All of what is missing in one transaction, under a lock of the transaction's that others wait for. What went wrong. */
+async function migrateAt(url: string): Promise<unknown> {
   const pool = new pg.Pool({ connectionString: url, max: 1, application_name: 'postern-migrate' })
   pool.on('error', () => {})
   pool.on('connect', client => client.on('error', () => {}))
@@ -54,18 +71,18 @@ async function migrate(url: string): Promise<void> {
   try {
     for (let attempt = 1; ; attempt++) {
       const error = await attempted(db)
-      if (error === undefined) return
       const locked = error instanceof pg.DatabaseError && (error.code === '55P03' || error.code === '40P01')
-      if (!locked || attempt === tries) {
-        throw new AppError('store_failed', `the database cannot be brought up to date: ${(error as Error).message}`, {
-          cause: error,
-        })
-      }
+      if (!locked || attempt === tries) return error
       await new Promise(resolve => setTimeout(resolve, pauseMs))
     }
   } finally {
     await db.destroy()
   }
+}
+
+/** Nobody is there, it comes or goes, or it is a standby. */
+function isElsewhere(error: unknown): boolean {
+  return !(error instanceof pg.DatabaseError) || /^(08|57P0|25006)/.test(error.code ?? '')
 }
 
 /** What went wrong; then nothing is changed. */
