@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ballerine, embarc } from '../../adapters/index.ts'
 import { pathToken } from '../../src/checks/path-token.ts'
 import { catalogueTypes } from '../../src/event.ts'
+import type { StoreHealth } from '../../src/store/store.ts'
 import { keys } from '../contract/fixture.ts'
 import { startTestGateway, type TestGateway, testToken } from '../support/gateway.ts'
 import { send } from '../support/http.ts'
@@ -176,4 +177,55 @@ test('a store in trouble: readyz says which to those who may know, livez goes on
   } finally {
     await gateway.close()
   }
+})
+
+describe('a store whose spool stands in for it', () => {
+  const spool = { entries: 7, bytes: 4096, bytesMax: 8192, oldestSeconds: 61.5, refused: 1 }
+  const healths: [StoreHealth, status: number, told: object][] = [
+    [{ ok: true, degraded: 'spooling', spool }, 200, { status: 'ready', degraded: 'spooling' }],
+    [
+      { ok: false, problem: 'spool_full', degraded: 'spooling', spool },
+      503,
+      { status: 'unready', problem: 'spool_full', degraded: 'spooling' },
+    ],
+  ]
+  /** Each question is a new one. */
+  const clock = (() => {
+    let now = 0
+    return { now: () => (now += 5_000) }
+  })()
+
+  test('on a port of its own the administration is told what waits, strangers that it spools', async () => {
+    const gateway = await startTestGateway({ config: { sources }, clock, env: { POSTERN_ADMIN_PORT: '0' } })
+    try {
+      for (const [health, status, told] of healths) {
+        gateway.gateway.store.health = async () => health
+        const { problem: _, ...bare } = told as { problem?: string }
+        const strange = await gateway.request('/readyz', { headers: authorization })
+        expect([strange.status, strange.json]).toEqual([status, bare])
+        const admin = await send(gateway.gateway.adminUrl, '/readyz')
+        expect([admin.status, admin.json]).toEqual([status, { ...told, spool }])
+      }
+    } finally {
+      await gateway.close()
+    }
+  })
+
+  test('on one port for all it is told to who presents the token', async () => {
+    const gateway = await startTestGateway({ config: { sources }, clock })
+    try {
+      for (const [health, status, told] of healths) {
+        gateway.gateway.store.health = async () => health
+        const wrong = { authorization: 'Bearer nobody' }
+        for (const headers of [undefined, wrong]) {
+          const answer = await gateway.request('/readyz', headers === undefined ? {} : { headers })
+          expect([answer.status, answer.json]).toEqual([status, told])
+        }
+        const answer = await gateway.request('/readyz', { headers: authorization })
+        expect([answer.status, answer.json]).toEqual([status, { ...told, spool }])
+      }
+    } finally {
+      await gateway.close()
+    }
+  })
 })

@@ -323,6 +323,25 @@ describe('the environment', () => {
     }
   })
 
+  test('a spool, which is for PostgreSQL alone', () => {
+    const read = (env: Record<string, string>) => readSettings({ POSTERN_DATABASE: 'postgres://host/x', ...env })
+    expect(read({}).spool).toBeUndefined()
+    expect(read({ POSTERN_SPOOL: '/var/lib/spool.db' }).spool).toEqual({
+      path: '/var/lib/spool.db',
+      bytesMax: 1024 ** 3,
+    })
+    expect(read({ POSTERN_SPOOL: 'spool.db', POSTERN_SPOOL_BYTES: '100000000' }).spool).toEqual({
+      path: join(process.cwd(), 'spool.db'),
+      bytesMax: 100_000_000,
+    })
+    for (const bytes of ['1', '1 GiB', '-5', '1e9', '67108863']) {
+      expect(() => read({ POSTERN_SPOOL: 'x', POSTERN_SPOOL_BYTES: bytes })).toThrow(
+        /POSTERN_SPOOL_BYTES: expected a number of bytes, at least 67108864/,
+      )
+    }
+    expect(() => readSettings({ POSTERN_SPOOL: 'x' })).toThrow(/POSTERN_SPOOL: it is for postgres/)
+  })
+
   test('what is empty is not set; every problem is told', () => {
     const env = { PORT: 'x', POSTERN_DATABASE: 'x', POSTERN_KEY: 'short', POSTERN_ADMIN_PORT: 'y' }
     for (const name of Object.keys(env)) expect(() => readSettings(env)).toThrow(`- ${name}: `)

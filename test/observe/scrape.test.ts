@@ -4,6 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { DeliveryMetrics } from '../../src/observe/delivery-metrics.ts'
 import { Metrics } from '../../src/observe/metrics.ts'
 import { type ScrapeParts, scraper } from '../../src/observe/scrape.ts'
+import { SpoolMetrics } from '../../src/observe/spool-metrics.ts'
 import type { Counts, SubscriptionRow } from '../../src/store/deliveries.ts'
 import { deliveryStates } from '../../src/store/deliveries.ts'
 import { readScrape, type Scrape } from '../support/prometheus.ts'
@@ -230,4 +231,23 @@ test('two gateways of one process do not share what they count', async () => {
   expect(
     (await read(parts({ metrics: other }))).samples.get('postern_requests_total{source="a",verdict="accepted"}'),
   ).toBe(0)
+})
+
+test('a spool is shown as it is, or not at all; the store is not up while it stands in for it', async () => {
+  const metrics = new Metrics(['arix'])
+  const counted = new SpoolMetrics(metrics.registry)
+  counted.drained(5)
+  counted.refused(2)
+  let state = async () => ({ entries: 3, bytes: 4096, bytesMax: 8192, oldestSeconds: 1.5, refused: 2 })
+  const spool = { metrics: counted, state: () => state() }
+  const scrape = scraper(parts({ metrics, spool, health: async () => ({ ok: true, degraded: 'spooling' }) }))
+  const { samples } = readScrape(await scrape())
+  const names = ['entries', 'bytes', 'oldest_seconds', 'drained_total', 'refused_total']
+  expect(names.map(name => samples.get(`postern_spool_${name}`))).toEqual([3, 4096, 1.5, 5, 2])
+  expect(samples.get('postern_store_up')).toBe(0)
+  expect(samples.get('postern_scrape_part_up{part="spool"}')).toBe(1)
+  state = fails
+  const later = readScrape(await scrape()).samples
+  expect(names.map(name => later.get(`postern_spool_${name}`))).toEqual([undefined, undefined, undefined, 5, 2])
+  expect(later.get('postern_scrape_part_up{part="spool"}')).toBe(0)
 })

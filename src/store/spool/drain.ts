@@ -9,13 +9,13 @@ import { eventId } from '../record.ts'
 import type { PageLimit, RecordPage, StoredArrival } from '../sqlite/spooled-records.ts'
 import type { RejectionLimits, SpoolObserver, Store } from '../store.ts'
 import type { Refused, Spool } from './spool.ts'
-import { isAway, type Turnout } from './turnout.ts'
+import { isAway, type Turnout, waitMs } from './turnout.ts'
 
 /** One call of the database's; others append between two of them. */
 const page: PageLimit = { rows: 256, bytes: 4 * 1024 * 1024 }
 const entriesPage: PageLimit = { rows: 16, bytes: 4 * 1024 * 1024 }
-/** How long what comes in may wait for the way to be straight again. */
-const holdMs = 1_000
+/** Of what leaves the spool so much may come in: else senders who never pause would keep it full. */
+const intake = { share: 0.5, least: 16 }
 /** Between tries while the database is away; each try may itself take as long as an append. */
 const [pauseFirstMs, pauseMaxMs] = [250, 5_000]
 const complainEveryMs = 60_000
@@ -87,6 +87,7 @@ export class Drain {
         await this.#empty()
         failures = 0
       } catch (error) {
+        turnout.release()
         this.#complain(error)
         await this.#pause(failures++)
       }
@@ -102,7 +103,7 @@ export class Drain {
     const { store, turnout } = this.#parts
     let isThere = false
     while (!turnout.straight && !this.#isOver) {
-      const { found, more } = await this.#move()
+      const { found, more } = await this.#pacing(() => this.#move())
       isThere ||= found
       if (more) continue
       if (!isThere && !(await store.health()).ok) throw new AppError('store_unreachable', 'the database is not well')
@@ -111,12 +112,27 @@ export class Drain {
     }
   }
 
+  /** Nobody waits for a page that takes long. */
+  async #pacing<Value>(move: () => Promise<Value>): Promise<Value> {
+    const { turnout, timers } = this.#parts
+    const before = this.#drained
+    const cancel = timers.after(waitMs, () => turnout.release())
+    try {
+      const value = await move()
+      const gone = this.#drained - before
+      if (gone > 0) turnout.admit(Math.max(intake.least, Math.floor(gone * intake.share)))
+      return value
+    } finally {
+      cancel()
+    }
+  }
+
   /** What comes meanwhile waits: under load the spool would else never be seen empty. */
   async #straighten(): Promise<void> {
     const { turnout, timers } = this.#parts
     let isLate = false
     turnout.hold()
-    const cancel = timers.after(holdMs, () => {
+    const cancel = timers.after(waitMs, () => {
       isLate = true
       turnout.release()
     })

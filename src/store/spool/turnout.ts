@@ -9,11 +9,17 @@ export function isAway(error: unknown): error is AppError {
   return error instanceof AppError && awayCodes.has(error.code)
 }
 
+/** How long anything waits here for its way, in milliseconds. */
+export const waitMs = 1_000
+
 export class Turnout {
   /** Called where the way turns to the spool, with what the database said. */
   readonly #turned: (error: unknown) => void
   #straight: boolean
-  #held: PromiseWithResolvers<void> | undefined
+  /** How many more the spool takes before others wait. */
+  #room = Number.POSITIVE_INFINITY
+  /** Who waits, in their order. */
+  readonly #queue: { since: number; goOn: () => void }[] = []
   /** Writes into the spool: begun so far, and under way. */
   #begun = 0
   #writing = 0
@@ -39,7 +45,8 @@ export class Turnout {
   async pass<Value>(straight: () => Promise<Value>, spool: () => Promise<Value>): Promise<Value> {
     this.#underWay++
     try {
-      if (this.#held !== undefined) await this.#held.promise
+      const waiting = this.#straight ? undefined : this.#wait()
+      if (waiting !== undefined) await waiting
       if (this.#straight) {
         try {
           return await straight()
@@ -61,14 +68,24 @@ export class Turnout {
     this.#turned(error)
   }
 
-  /** What comes now waits, until it is released. */
+  /** What comes now waits. */
   hold(): void {
-    this.#held ??= Promise.withResolvers()
+    this.#room = 0
   }
 
+  /** So many go on, and whoever has waited long enough; the next wait. */
+  admit(count: number): void {
+    const longest = performance.now() - waitMs
+    this.#room = count
+    while (this.#queue.length > 0 && (this.#room > 0 || this.#queue[0]!.since <= longest)) {
+      this.#room--
+      this.#queue.shift()!.goOn()
+    }
+  }
+
+  /** Nobody waits any more. */
   release(): void {
-    this.#held?.resolve()
-    this.#held = undefined
+    this.admit(Number.POSITIVE_INFINITY)
   }
 
   /** Resolves when no write into the spool is under way. */
@@ -87,6 +104,15 @@ export class Turnout {
     this.#straight = true
     this.release()
     return true
+  }
+
+  /** In a turn of the same event loop where there is room: order is kept. */
+  #wait(): Promise<void> | undefined {
+    if (this.#room > 0 && this.#queue.length === 0) {
+      this.#room--
+      return undefined
+    }
+    return new Promise(goOn => this.#queue.push({ since: performance.now(), goOn }))
   }
 
   async #spool<Value>(write: () => Promise<Value>): Promise<Value> {

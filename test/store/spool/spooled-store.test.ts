@@ -303,6 +303,36 @@ describe('order', () => {
     expect(await keysOf('a', 'b', 'c')).toEqual(['a', 'b', 'c'])
   })
 
+  test('senders who never pause do not keep it from ever being empty', async () => {
+    bench.database.fate = 'store_unreachable'
+    await Promise.all(Array.from({ length: 700 }, (_, index) => append(`before ${index}`)))
+    bench.database.fate = 'done'
+    let [acknowledged, isOver] = [0, false]
+    // While a page is moved more come in than it holds, unless they must wait.
+    bench.database.before = async () => {
+      const enough = acknowledged + 300
+      for (let turns = 0; turns < 5_000 && acknowledged < enough; turns++) {
+        await new Promise(resolve => setImmediate(resolve))
+      }
+    }
+    const senders = Array.from({ length: 64 }, async (_, sender) => {
+      for (let index = 0; !isOver; index++) {
+        await append(`${sender}/${index}`)
+        acknowledged++
+      }
+    })
+    // The drain's pause, and no other time.
+    bench.timers.pass(250)
+    const isStraight = async () => (await bench.store.health()).degraded === undefined
+    await until('the way is straight', isStraight).finally(() => {
+      isOver = true
+      bench.database.before = () => Promise.resolve()
+      bench.tryAgain()
+    })
+    await Promise.all(senders)
+    expect(await entries()).toBe(0)
+  })
+
   test('one that failed late, when the way was straight again, is moved on all the same', async () => {
     const late = Promise.withResolvers<void>()
     bench.database.before = () => late.promise

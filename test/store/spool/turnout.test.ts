@@ -50,6 +50,25 @@ test('what is held goes on in its order, straight or into the spool as it then i
   expect(ways).toEqual(['a spooled', 'b spooled', 'c spooled', 'd straight', 'e straight', 'f straight'])
 })
 
+test('so many go on as are admitted, in their order; a release lets all of them', async () => {
+  const turnout = new Turnout(false, () => {})
+  const gone: number[] = []
+  turnout.hold()
+  const all = [1, 2, 3, 4, 5, 6].map(number => turnout.pass(never, async () => void gone.push(number)))
+  const turn = () => new Promise(resolve => setImmediate(resolve))
+  turnout.admit(2)
+  await turn()
+  expect(gone).toEqual([1, 2])
+  turnout.admit(1)
+  await turn()
+  expect(gone).toEqual([1, 2, 3])
+  turnout.release()
+  await Promise.all(all)
+  expect(gone).toEqual([1, 2, 3, 4, 5, 6])
+  await turnout.pass(never, async () => void gone.push(7))
+  expect(gone.at(-1)).toBe(7)
+})
+
 test('calm and ended wait for what is under way', async () => {
   const turnout = new Turnout(true, () => {})
   const [straight, write] = [Promise.withResolvers<never>(), Promise.withResolvers<void>()]
