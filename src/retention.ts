@@ -1,11 +1,12 @@
 // Retention by age: at start and then every hour, what is older than its source's days is deleted, and what nobody will
-// deliver any more is cancelled. Of several nodes it is one's duty.
-import type { Clock } from './clock.ts'
+// deliver any more is cancelled. Of several nodes it is one's duty; who takes it over begins soon.
+import { type Clock, systemTimers } from './clock.ts'
 import type { Source } from './ingest/source.ts'
 import type { Log } from './observe/log.ts'
 import type { Store } from './store/store.ts'
 
 const everyMs = 3_600_000
+const lookEveryMs = 60_000
 const dayMs = 86_400_000
 /** A subscription that was taken out of the configuration by mistake may come back: until then its deliveries wait. */
 const removedKeepsMs = 7 * dayMs
@@ -22,14 +23,20 @@ export interface RetentionParts {
 /** Runs until it is stopped; a run that has begun ends after its current step. */
 export function startRetention(parts: RetentionParts): { stop(): Promise<void> } {
   const stopping = new AbortController()
-  let running = run(parts, stopping.signal)
-  const timer = setInterval(() => {
+  let looks = 0
+  /** Counted in looks: no clock that is set changes it. */
+  let nextRun = 0
+  let running = Promise.resolve()
+  const look = () => {
+    if (looks++ < nextRun || !parts.store.owns('retention')) return
+    nextRun = looks - 1 + everyMs / lookEveryMs
     running = running.then(() => run(parts, stopping.signal))
-  }, everyMs)
-  timer.unref()
+  }
+  look()
+  const cancel = systemTimers.every(lookEveryMs, look)
   return {
     async stop() {
-      clearInterval(timer)
+      cancel()
       stopping.abort()
       await running
     },
@@ -37,7 +44,6 @@ export function startRetention(parts: RetentionParts): { stop(): Promise<void> }
 }
 
 async function run({ store, sources, days, clock, log }: RetentionParts, signal: AbortSignal): Promise<void> {
-  if (!store.owns('retention')) return
   const now = clock.now()
   const cutoffs = sources.flatMap(({ name, identity, options: { retentionDays } }): [string, number][] =>
     // What a renamed source received before stands under its old name.

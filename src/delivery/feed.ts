@@ -6,14 +6,18 @@ import { inTurns } from '../turns.ts'
 import type { Matcher } from './match.ts'
 import type { SubscriptionSpec } from './subscription.ts'
 
-/** Events looked at in one page, and deliveries that one transaction writes at the most: no append waits longer. */
+/** Events looked at in one page. */
 const eventsPerPage = 2_000
-const matchesPerPage = 250
+/**
+ * Deliveries that one transaction writes at the most: where one process holds the store no append waits longer. Where
+ * several work on it nobody waits, and between two pages of one feeder there is to be enough for all of them.
+ */
+const matchesPerPage = { alone: 250, shared: 2_000 }
 /** Events whose content a filter reads at once. */
 const contentsAtOnce = 100
 
 export interface FeedParts {
-  store: Pick<Deliveries, 'scan' | 'events' | 'filtered'>
+  store: Pick<Deliveries, 'scan' | 'events' | 'filtered' | 'leaseMs'>
   spec: Pick<SubscriptionSpec, 'order' | 'retry'>
   matcher: Matcher
   subscription: number
@@ -40,15 +44,16 @@ export async function nextPage(
   const first = oldest === 0 ? head + 1 : oldest
   const missed = Math.max(0, Math.min(first - 1, head) - cursor)
   const matches: [number, string | null][] = []
+  const matchesMax = store.leaseMs === null ? matchesPerPage.alone : matchesPerPage.shared
   let to = events.length < eventsPerPage ? Math.max(head, cursor) : events.at(-1)!.sequence
   let unfiltered = 0
-  for (let at = 0; at < events.length && matches.length < matchesPerPage; at += contentsAtOnce) {
+  for (let at = 0; at < events.length && matches.length < matchesMax; at += contentsAtOnce) {
     const some = events.slice(at, at + contentsAtOnce)
     const { wanted, failed } = await matching(store, matcher, some)
     unfiltered += failed
     for (const event of wanted) {
       matches.push([event.sequence, lane(spec.order, event)])
-      if (matches.length < matchesPerPage) continue
+      if (matches.length < matchesMax) continue
       to = event.sequence
       break
     }

@@ -98,7 +98,8 @@ export class Leases {
 
   async #renew(): Promise<void> {
     const all = [...this.#held]
-    if (all.length === 0) return
+    // With nothing in hand it still shows whether the store is there.
+    if (all.length === 0 && !this.#wasAway) return
     const since = this.moment()
     const answers = await this.#parts.store.renew(all.map(({ leased }) => leased))
     for (const [index, held] of all.entries()) {

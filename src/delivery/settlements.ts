@@ -4,9 +4,11 @@ import type { Deliveries, Settlement } from '../store/deliveries.ts'
 /** As many are written in one transaction: no append waits longer. */
 const atOnce = 250
 const againAfterMs = 500
+/** Statements under way at once, where each takes a way over the network: meanwhile the next one becomes larger. */
+const writingMax = 3
 
 export interface SettlementsParts {
-  store: Pick<Deliveries, 'settle'>
+  store: Pick<Deliveries, 'settle' | 'leaseMs'>
   now(): number
   failed(error: unknown): void
 }
@@ -40,8 +42,12 @@ export class Settlements {
 
   /** Hands over what there is, in front of whatever is asked of the store next. */
   flush(): void {
-    while (this.#waiting.length > 0) {
-      const writing = this.#write(this.#waiting.splice(0, atOnce)).finally(() => this.#writing.delete(writing))
+    const isShared = this.#parts.store.leaseMs !== null
+    while (this.#waiting.length > 0 && !(isShared && this.#writing.size >= writingMax)) {
+      const writing = this.#write(this.#waiting.splice(0, atOnce)).then(isOver => {
+        this.#writing.delete(writing)
+        if (isShared && isOver) this.flush()
+      })
       this.#writing.add(writing)
     }
   }
@@ -53,7 +59,8 @@ export class Settlements {
     while (this.#writing.size > 0) await Promise.all(this.#writing)
   }
 
-  async #write(waiting: Waiting[]): Promise<void> {
+  /** Never rejects. False where they wait for another time. */
+  async #write(waiting: Waiting[]): Promise<boolean> {
     let counted: boolean[]
     try {
       const settlements = waiting.map(({ settlement }) => settlement)
@@ -61,11 +68,12 @@ export class Settlements {
     } catch (error) {
       this.#parts.failed(error)
       // At the end they stay leased: the next start makes their leases void, or they run out, and they are tried again.
-      if (this.#closing) return
+      if (this.#closing) return true
       this.#waiting.unshift(...waiting)
       setTimeout(() => this.flush(), againAfterMs).unref()
-      return
+      return false
     }
     for (const [index, { written }] of waiting.entries()) written(counted[index] === true)
+    return true
   }
 }

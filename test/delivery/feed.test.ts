@@ -32,6 +32,7 @@ function parts(made: MadeLog, wanted: Partial<Wanted> = {}, spec: Partial<FeedPa
     matcher: matcher({ ...everything, ...wanted }),
     spec: { order: 'none', retry: { scheduleMs: [0], jitter: 0 }, ...spec },
     store: {
+      leaseMs: null,
       scan: async (after, limit) => ({
         events: made.events
           .filter(({ sequence }) => sequence > after)

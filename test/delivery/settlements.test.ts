@@ -14,12 +14,13 @@ const turn = () => new Promise<void>(resolve => setImmediate(resolve))
 const settled = (sequence: number) => settlement({ sequence, subscription: 1, replay: 0, attempt: 1, spent: 0 })
 
 /** A store that writes down what it is given, or refuses it. */
-function written() {
+function written(leaseMs: number | null = null) {
   const batches: number[][] = []
   const failures: unknown[] = []
   const state = { refuse: 0, wait: undefined as Promise<void> | undefined }
   const settlements = new Settlements({
     store: {
+      leaseMs,
       async settle(given: readonly Settlement[]) {
         await state.wait
         if (state.refuse > 0) {
@@ -27,7 +28,8 @@ function written() {
           throw new Error('busy')
         }
         batches.push(given.map(({ sequence }) => sequence))
-        return given.map(() => true)
+        // Of the second one the lease is another's.
+        return given.map(({ sequence }) => sequence !== 2)
       },
     },
     now: () => 0,
@@ -53,6 +55,27 @@ test('no transaction is larger than an append may wait for', async () => {
   await turn()
   expect(batches.map(({ length }) => length)).toEqual([250, 250, 100])
   expect(batches.flat()).toEqual(Array.from({ length: 600 }, (_, index) => index))
+})
+
+test('over the network few are under way at once, and what ends meanwhile is written together', async () => {
+  const { settlements, batches, state } = written(30_000)
+  const { promise, resolve } = Promise.withResolvers<void>()
+  state.wait = promise
+  for (const sequence of [1, 2, 3, 4, 5, 6]) {
+    settlements.add(settled(sequence))
+    await turn()
+  }
+  resolve()
+  await turn()
+  expect(batches).toEqual([[1], [2], [3], [4, 5, 6]])
+})
+
+test('who settled is told whether it counted', async () => {
+  const { settlements } = written()
+  const counted: boolean[] = []
+  for (const sequence of [1, 2]) settlements.add(settled(sequence), each => counted.push(each))
+  await settlements.close()
+  expect(counted).toEqual([true, false])
 })
 
 test('what the store refuses is written later, in front of what came since', async () => {

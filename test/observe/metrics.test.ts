@@ -222,7 +222,9 @@ describe('what is delivered', () => {
         of('postern_deliveries', 'subscription="well",state="succeeded"') === 3 &&
         of('postern_deliveries', 'subscription="ill",state="dead"') === 3 &&
         of('postern_attempts_total', 'subscription="well",result="succeeded"')! >= 3 &&
-        of('postern_attempts_total', 'subscription="ill",result="failed"')! >= 3
+        of('postern_attempts_total', 'subscription="ill",result="failed"')! >= 3 &&
+        // What is told of those that died is an event, too.
+        ['well', 'ill'].every(name => of('postern_backlog_events', `subscription="${name}"`) === 0)
       )
     })
     expect(of('postern_attempts_total', 'subscription="well",result="succeeded"')).toBe(3)
