@@ -7,17 +7,23 @@ export const nowFunction = `
   $$ select (extract(epoch from clock_timestamp()) * 1000)::bigint $$`
 
 /**
- * The one place in the log's queue. Waiting for it ends with `lock_timeout`: nothing was stored then. What is left of a
- * transaction whose client was frozen before it could say that it is done ends with `transaction_timeout`, where the
- * server has it (17 and later); it never ends a commit that waits for a standby.
+ * What is left of a transaction whose client froze before it could say that it is done ends then, where the server has
+ * `transaction_timeout` (17 and later); it never ends a commit that waits for a standby. Before any lock is taken.
  */
+const endsWithinFunction = `
+  create function postern_ends_within(timeout_ms int) returns void language plpgsql as $$
+  begin
+    if current_setting('server_version_num')::int >= 170000 then
+      perform set_config('transaction_timeout', timeout_ms::text, true);
+    end if;
+  end $$`
+
+/** The one place in the log's queue. Waiting for it ends with `lock_timeout`: nothing was stored then. */
 const lockFunction = `
   create function postern_lock_log(timeout_ms int) returns void language plpgsql as $$
   begin
     perform set_config('lock_timeout', timeout_ms::text, true);
-    if current_setting('server_version_num')::int >= 170000 then
-      perform set_config('transaction_timeout', timeout_ms::text, true);
-    end if;
+    perform postern_ends_within(timeout_ms);
     perform pg_advisory_xact_lock(1, 0);
   end $$`
 
@@ -26,6 +32,7 @@ const kindFunction = `
   create function postern_kind(a text, b text, c text, d text, e text, f text) returns int language plpgsql as $$
   declare found int;
   begin
+    perform postern_ends_within(5000);
     perform pg_advisory_xact_lock(1, 1);
     select id into found from kinds where source = a and vendor = b and type = c and vendortype = d
       and environment is not distinct from e and namespace = f;
@@ -48,7 +55,7 @@ const kindFunction = `
 const appendFunction = `
   create function postern_append(batch json, requests json, bodies bytea, timeout_ms int) returns json
   language plpgsql
-  set plan_cache_mode = force_generic_plan set enable_seqscan = off set enable_mergejoin = off
+  set plan_cache_mode = force_generic_plan set jit = off set enable_seqscan = off set enable_mergejoin = off
   as $$
   declare
     before bigint;
@@ -137,4 +144,11 @@ const moveFunction = `
     return postern_append(batch, requests, bodies, timeout_ms);
   end $$`
 
-export const appendFunctions = [nowFunction, lockFunction, kindFunction, appendFunction, moveFunction]
+export const appendFunctions = [
+  nowFunction,
+  endsWithinFunction,
+  lockFunction,
+  kindFunction,
+  appendFunction,
+  moveFunction,
+]

@@ -8,6 +8,7 @@ export const rejectFunction = `
   ) returns void language plpgsql as $$
   begin
     -- Each makes room for itself among those that are committed: of one source one after another.
+    perform postern_ends_within(5000);
     perform pg_advisory_xact_lock(4, hashtext(b));
     insert into rejections (id, source, received, status, reason, truncated, sealed, bytes,
       method, rest, query, headers, address, sha256, redacted, body)

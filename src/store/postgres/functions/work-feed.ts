@@ -1,5 +1,5 @@
 // The feed: deliveries of a page of the log are written and the cursor is moved, both or neither.
-import { notAwaited, planned } from './work.ts'
+import { endsSoon, notAwaited, planned } from './work.ts'
 
 /**
  * `matches`: `[{s: sequence, l: its lane if it has one}…]`. False where the cursor stood elsewhere. Who feeds holds the
@@ -13,6 +13,7 @@ export const feedFunction = `
     deltas postern_delta[];
   begin
     ${notAwaited}
+    ${endsSoon}
     if in_lanes then perform pg_advisory_xact_lock(2, target); end if;
     if run = 0 then
       update subscriptions set cursor = upto where number = target and cursor = before and removedat is null;

@@ -1,5 +1,5 @@
 // Leases: taken by whoever asks first, by the database's clock, renewed by their holder, and void when they have ended.
-import { keyOf, notAwaited, planned } from './work.ts'
+import { endsSoon, keyOf, notAwaited, planned } from './work.ts'
 
 /**
  * Half of them at most are such that failed before, as long as there are others; of a single one whoever waits longer.
@@ -22,6 +22,7 @@ export const leaseFunction = `
     deltas postern_delta[];
   begin
     ${notAwaited}
+    ${endsSoon}
     if rate_limit is not null then perform pg_advisory_xact_lock(3, target); end if;
     clock := postern_now();
     if rate_limit is not null then

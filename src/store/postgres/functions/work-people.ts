@@ -1,5 +1,5 @@
 // What people do to deliveries: try again, skip what holds a lane, cancel.
-import { keyOf, planned } from './work.ts'
+import { endsSoon, keyOf, planned } from './work.ts'
 
 /** Rows of `again` (with their state and lane) are pending with a fresh budget: who holds its lane is still its first. */
 const againWith = (rows: string, into: string) => `
@@ -62,6 +62,7 @@ export const skipLaneFunction = `
     head record;
     promoted postern_delta[];
   begin
+    ${endsSoon}
     perform pg_advisory_xact_lock(2, target);
     select sequence, state into head from deliveries
     where subscription = target and replay = 0
@@ -113,6 +114,7 @@ export const cancelFunction = `
     cancelled bigint;
     deltas postern_delta[];
   begin
+    ${endsSoon}
     perform pg_advisory_xact_lock(2, target);
     if while_removed then
       -- It cannot be put again before this step is done.

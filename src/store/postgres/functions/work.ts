@@ -16,6 +16,9 @@ export const planned = `set plan_cache_mode = force_generic_plan set jit = off s
  */
 export const notAwaited = `perform set_config('synchronous_commit', 'off', true);`
 
+/** Before any lock: nobody waits longer for a client that froze. */
+export const endsSoon = `perform postern_ends_within(5000);`
+
 export const keyOf = (one: string, other: string) =>
   `${one}.sequence = ${other}.sequence and ${one}.subscription = ${other}.subscription and ${one}.replay = ${other}.replay`
 
@@ -31,6 +34,7 @@ const lockLanes = `
   declare each int;
   begin
     if numbers is null then return; end if;
+    ${endsSoon}
     foreach each in array numbers loop
       perform pg_advisory_xact_lock(2, each);
     end loop;
