@@ -97,7 +97,10 @@ export async function startGateway({
   }
   const spoolMetrics = settings.spool && new SpoolMetrics(metrics.registry)
   const { store, spooled } = await openStore(settings, {
-    observer: metrics,
+    observer: {
+      committed: (size, elapsedMs) => metrics.committed(size, elapsedMs),
+      warned: message => log.warn({}, message),
+    },
     spoolObserver: spoolMetrics,
     rejectionLimits,
     leaseMs: limits.leaseMs,

@@ -180,6 +180,19 @@ test('what stands in the default partitions goes in steps, with all that belongs
   }
 })
 
+test('what belongs to events of a default partition stays with them, though it has a range', async () => {
+  await queryOnce(own.url, `select postern_make_range('requests', 201, 251, 1000)`)
+  await fill(260)
+  await expire(190)
+  expect(await firstsOf('requests')).toEqual([151, 201])
+  const event = await store.event(idOf('e230'))
+  expect(await store.requestOf(event!)).toMatchObject({ received: received(230) })
+  expect(await expire(255)).toBe(65)
+  expect(await expire(255), 'the range goes when its events have gone').toBe(0)
+  expect(await firstsOf('requests')).toEqual([])
+  expect([await rowsIn(own.url, 'events'), await rowsIn(own.url, 'requests')]).toEqual([5, 5])
+})
+
 test('identities and minutes are forgotten in their time', async () => {
   await fill(120)
   await expire(120)

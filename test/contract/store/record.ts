@@ -80,10 +80,13 @@ export function rejected(text: string, fields: Partial<Rejection> = {}): Rejecti
   return { id: entryId(text), source: 'plain', status: 401, reason: `no: ${text}`, truncated: false, sealed, ...fields }
 }
 
-/** Appends one event for each key, each with a request of its own, and waits for all of them. */
+/** Appends one event for each record in their order, each with a request of its own, and waits for all of them. */
 export async function appendAll(store: Store, records: readonly EventRecord[]): Promise<void> {
-  await Promise.all(
-    records.map(each => store.append([each], request(`body of ${each.identity}`, { received: each.received }))),
+  await store.appendInOrder(
+    records.map(each => ({
+      events: [each],
+      request: request(`body of ${each.identity}`, { received: each.received }),
+    })),
   )
 }
 
