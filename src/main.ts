@@ -45,7 +45,7 @@ function endWell(gateway: Gateway): void {
     if (ending) return
     ending = true
     gateway.log.info({ signal }, 'stopping')
-    setTimeout(() => process.exit(1), shutdownMs).unref()
+    setTimeout(() => process.exit(gateway.left > 0 ? exitSpoolHolds : 1), shutdownMs).unref()
     await gateway.close()
     process.exit(storeFailed ? exitStoreFailed : gateway.left > 0 ? exitSpoolHolds : 0)
   }
