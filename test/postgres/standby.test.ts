@@ -114,6 +114,18 @@ describe('a commit that no standby has', () => {
     expect(await store.quarantined(entryId('unconfirmed'))).toBeDefined()
   })
 
+  test('is no kind of events that may be relied on', async () => {
+    await standbys('gone')
+    const kind = () => database.call(`select postern_kind('unconfirmed', 'a', 'a', 'a', null, 'a')`)
+    const first = kind()
+    first.catch(() => {})
+    await endWaiting('pg_cancel_backend')
+    await expect(first).rejects.toMatchObject(unreachable)
+    await expect(kind(), 'found, and not confirmed').rejects.toMatchObject(unreachable)
+    await standbys('')
+    expect(await kind()).toHaveLength(1)
+  })
+
   test('is no rejection that is kept', async () => {
     await standbys('gone')
     const limits = { countMax: 10, bytesMax: 100_000 }

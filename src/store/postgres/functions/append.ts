@@ -27,7 +27,11 @@ const lockFunction = `
     perform pg_advisory_xact_lock(1, 0);
   end $$`
 
-/** What events have in common. Numbered in the order of commits: a reader that knows number n knows all below. */
+/**
+ * What events have in common. Numbered in the order of commits: a reader that knows number n knows all below. One that is
+ * there is written again: only who writes waits at the commit for the standby, and nobody may go by one that it has not.
+ * Should one be lost with its server all the same, its number is hardly another's: whoever has read it keeps it in mind.
+ */
 const kindFunction = `
   create function postern_kind(a text, b text, c text, d text, e text, f text) returns int language plpgsql as $$
   declare found int;
@@ -37,7 +41,10 @@ const kindFunction = `
     select id into found from kinds where source = a and vendor = b and type = c and vendortype = d
       and environment is not distinct from e and namespace = f;
     if found is null then
-      insert into kinds select coalesce(max(id), 0) + 1, a, b, c, d, e, f from kinds returning id into found;
+      insert into kinds select coalesce(max(id), 0) + 1 + floor(random() * 1000)::int, a, b, c, d, e, f from kinds
+      returning id into found;
+    else
+      update kinds set id = id where id = found;
     end if;
     return found;
   end $$`
