@@ -60,6 +60,11 @@ export class Feeder {
     const { subscription } = this.#parts
     const known = new Map(this.#replays.map(replay => [replay.number, replay.cursor]))
     const own = replays.filter(replay => replay.subscription === subscription)
+    // Read before what was fed since; or a failover has taken the last of the feed, which then has to be done again.
+    if (this.#shared && cursor < this.#cursor) {
+      this.#knowsCursor = false
+      this.#caughtUp = false
+    }
     const moved = cursor > this.#cursor || own.some(({ number, cursor }) => cursor > (known.get(number) ?? -1))
     this.#cursor = Math.max(cursor, this.#cursor)
     this.#replays = own.map(replay => ({ ...replay, cursor: Math.max(replay.cursor, known.get(replay.number) ?? 0) }))

@@ -146,8 +146,7 @@ export class Queries extends Entries {
     )
     const events: Scanned[] = []
     for (const { sequence, kind, subject, same } of rows) {
-      if (!this.#kinds.has(kind)) await this.#readKinds()
-      const { source, vendor, type, vendortype, namespace } = this.#kinds.get(kind)!
+      const { source, vendor, type, vendortype, namespace } = this.#kinds.get(kind) ?? (await this.#readKind(kind))
       events.push({ sequence, kind, subject, source, vendor, type, vendortype, namespace, hasSame: same === 1 })
     }
     return { events, head, oldest }
@@ -322,6 +321,16 @@ export class Queries extends Entries {
     return matching.length === this.#kinds.size && matching.length > 0 ? undefined : matching.map(kind => kind.id)
   }
 
+  async #readKind(id: number): Promise<Kind> {
+    await this.#readKinds()
+    if (!this.#kinds.has(id)) {
+      // One that is known was lost with its server, and had a higher number than what came after it.
+      this.#kinds.clear()
+      await this.#readKinds()
+    }
+    return this.#kinds.get(id)!
+  }
+
   async #readKinds(): Promise<void> {
     const known = Math.max(0, ...this.#kinds.keys())
     for (const kind of await this.#db.selectFrom('kinds').selectAll().where('id', '>', known).execute()) {
@@ -330,8 +339,7 @@ export class Queries extends Entries {
   }
 
   async #stored({ kind, request: _, ...row }: Row): Promise<StoredEvent> {
-    if (!this.#kinds.has(kind)) await this.#readKinds()
-    const { id: __, ...shared } = this.#kinds.get(kind)!
+    const { id: __, ...shared } = this.#kinds.get(kind) ?? (await this.#readKind(kind))
     return { ...row, ...shared }
   }
 }
