@@ -14,6 +14,9 @@ export interface AttemptParts {
   signal: AbortSignal
 }
 
+/** Why an attempt is not made that was leased for it. */
+export const tooLate = 'it was too late to begin under its lease'
+
 /** `mayBegin`: asked last of all, since reading what is sent may have taken longer than its lease. Never rejects. */
 export async function makeAttempt(
   { store, traced, spec, destination, signal }: AttemptParts,
@@ -28,7 +31,7 @@ export async function makeAttempt(
   const replay = leased.replay === 0 ? null : replayId(leased.replay)
   try {
     const request = original || wantsOriginal(event, include) ? await store.requestOf(event) : undefined
-    if (!mayBegin()) return { ...failed('its lease may have run out'), result: 'released' }
+    if (!mayBegin()) return { ...failed(tooLate), result: 'released' }
     const attributes = { subscription: spec.name, delivery, number: leased.attempt, replay, kind: to.kind }
     return await traced(event, attributes, traceparent =>
       destination.attempt({

@@ -1,9 +1,9 @@
 // One subscription at work: it feeds from its cursor, leases what is due, has it attempted, and decides what becomes of
 // it. It takes no more than its gate has room for, so that a backlog stays in the log until it is reached.
 import { fraction } from '../clock.ts'
-import type { BreakerState, LeaseAnswer, Leased, Rate, Replay, SubscriptionRow } from '../store/deliveries.ts'
+import type { BreakerState, LeaseAnswer, Leased, Replay, SubscriptionRow } from '../store/deliveries.ts'
 import type { StoredEvent } from '../store/record.ts'
-import { makeAttempt } from './attempt.ts'
+import { makeAttempt, tooLate } from './attempt.ts'
 import type { Destination, Outcome } from './destination.ts'
 import { Feeder } from './feeder.ts'
 import type { FlowParts } from './flow-parts.ts'
@@ -13,6 +13,7 @@ import { KeptBreaker } from './kept-breaker.ts'
 import type { Moment } from './leases.ts'
 import type { Matcher } from './match.ts'
 import { afterAttempt } from './retry.ts'
+import { SharedRate } from './shared-rate.ts'
 import type { SubscriptionSpec } from './subscription.ts'
 
 /** After a store that could not be asked: once again. */
@@ -21,7 +22,6 @@ const againAfterMs = 1_000
 const heldBackMs = 20
 /** How often one that has no room itself looks whether the others have come to the end of what is fed. */
 const aheadEveryMs = 100
-const rateSlackMs = 100
 
 interface Changes {
   pauses: number
@@ -37,6 +37,8 @@ export class Flow {
   readonly #breaker: KeptBreaker
   readonly #feeder: Feeder
   readonly #hand: Hand
+  /** Where one process holds the store its gate keeps the rate. */
+  readonly #rate: SharedRate
   /** Whether other nodes work on the same store. */
   readonly #shared: boolean
   #paused: boolean
@@ -71,6 +73,7 @@ export class Flow {
     this.#parts = parts
     this.#shared = store.leaseMs !== null
     this.#gate = new Gate(spec)
+    this.#rate = new SharedRate(this.#shared ? spec.rate : null)
     this.#breaker = new KeptBreaker({
       spec,
       row,
@@ -220,7 +223,7 @@ export class Flow {
     const { store, clock, leases } = this.#parts
     const since = leases.moment()
     const now = clock.now()
-    const answer = await store.lease(this.number, room, now, this.#rate)
+    const answer = await store.lease(this.number, room, now, this.#rate.leased)
     const { leased, nextDue, limitedUntil } = answer
     if (leased.length > 0) await this.#start(leased, since)
     if (leased.length >= room) {
@@ -232,12 +235,6 @@ export class Flow {
       this.#turnAt(this.#heldUntil)
     }
     return answer
-  }
-
-  /** What begins is that much later than what was leased: so the rate holds for it, too. */
-  get #rate(): Rate | null {
-    const { rate } = this.spec
-    return rate && { ...rate, intervalMs: rate.intervalMs + Math.min(rateSlackMs, Math.ceil(rate.intervalMs / 20)) }
   }
 
   /** Other nodes may have room where this one has none: they lease what it feeds, a page at a time. */
@@ -285,9 +282,10 @@ export class Flow {
   async #begin(item: InHand): Promise<void> {
     if (item.begun) return
     const { clock, watcher, store, traced } = this.#parts
-    const mayBegin = () => this.#hand.mayBegin(item)
+    const mayBegin = () => this.#hand.mayBegin(item) && this.#rate.isInTime(item.askedAt)
     if (!mayBegin()) {
-      this.#hand.giveBack(item, 'its lease may have run out')
+      if (!this.#rate.isInTime(item.askedAt)) this.#rate.wasLate()
+      this.#hand.giveBack(item, tooLate)
       return this.due()
     }
     item.begun = true

@@ -8,6 +8,8 @@ import type { Next } from './retry.ts'
 
 export interface InHand {
   readonly held: Held
+  /** When it was leased, or a little earlier, by a clock that nobody sets. */
+  readonly askedAt: number
   event?: StoredEvent
   /** Whether it has been begun, given back or lost. */
   begun: boolean
@@ -49,7 +51,8 @@ export class Hand {
   }
 
   take(leased: Leased, since: Moment): InHand {
-    const item: InHand = { held: this.#parts.leases.take(leased, since, () => this.#drop(item)), begun: false }
+    const held = this.#parts.leases.take(leased, since, () => this.#drop(item))
+    const item: InHand = { held, askedAt: since.steady, begun: false }
     this.#items.add(item)
     return item
   }
