@@ -14,16 +14,20 @@ let made = 0
 
 /** Distinct Banclo requests, each with a correct signature; about so many loans, of which each has a row of events. */
 export function signedRequests(count: number, loans = Number.POSITIVE_INFINITY): SignedRequest[] {
-  return Array.from({ length: count }, () => signedRequest(++made, loans))
+  return Array.from({ length: count }, () => nextRequest(loans))
 }
 
-function signedRequest(number: number, loans: number): SignedRequest {
+export function nextRequest(loans: number, eventType?: string): SignedRequest {
+  return signedRequest(++made, loans, eventType)
+}
+
+function signedRequest(number: number, loans: number, eventType = 'loan_request.status_changed'): SignedRequest {
   const vendorid = `evt_${String(number).padStart(8, '0')}`
   const loan = `K${(number % loans).toString(36).toUpperCase()}`
   const text = JSON.stringify({
     id: vendorid,
     timestamp: '2026-01-02T03:04:05Z',
-    eventType: 'loan_request.status_changed',
+    eventType,
     version: '1.0',
     source: { system: 'banclo-offline', instanceId: 'faults', environment: 'sandbox' },
     data: {

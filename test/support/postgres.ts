@@ -144,7 +144,13 @@ export async function startPostgres({ settings = {}, standbyOf, name = 'standby'
     kill: () => endWith('SIGKILL'),
     start,
     async promote() {
-      await query('select pg_promote(true, 60)')
+      await query('select pg_promote(false)')
+      // Not by waiting in there: recovery may end whoever waits.
+      for (;;) {
+        const [row] = await query<{ standby: boolean }>('select pg_is_in_recovery() as standby')
+        if (!row!.standby) return
+        await new Promise(resolve => setTimeout(resolve, 10))
+      }
     },
     async end() {
       await endWith('SIGQUIT')
