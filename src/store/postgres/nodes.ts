@@ -8,6 +8,7 @@ const beatMs = 2_500
 const liveMs = 10_000
 const marginMs = 2_000
 const forgottenMs = 86_400_000
+const exactMs = 500
 
 export interface NodesParts {
   database: Database
@@ -101,9 +102,12 @@ export class Nodes {
     )
     if (this.#closed) return
     const answered = performance.now()
+    // One that was answered slowly tells the time no better than by half of that.
+    if (this.#beatAt === null || answered - asked < exactMs) {
+      this.#skewMs = Math.round(rows[0]!.now - (local + (answered - asked) / 2))
+    }
     // Counted from before it was asked: the others may have seen it only then.
     this.#beatAt = asked
-    this.#skewMs = Math.round(rows[0]!.now - (local + (answered - asked) / 2))
     const live = [...new Set([name, ...rows.flatMap(row => (row.name === null ? [] : [row.name]))])].toSorted()
     const changed = live.join('\n') !== this.#live.join('\n')
     this.#live = live
