@@ -12,6 +12,7 @@ import { openSqliteInbox, type SqliteInbox } from '../sqlite/store.ts'
 import type {
   AppendOutcome,
   AppendStatus,
+  Arrival,
   KeptRequest,
   QuarantineEntry,
   Rejection,
@@ -61,6 +62,12 @@ export class Spool {
     const bytes = events.reduce((sum, { data }) => sum + data.length + rowBytes, 0)
     const outcomes = await this.#within(1, bytes, request, store => store.append(records, request))
     return outcomes.map(outcome => ({ ...outcome, sequence: 0 }))
+  }
+
+  async appendInOrder(arrivals: readonly Arrival[]): Promise<AppendOutcome[][]> {
+    const outcomes: AppendOutcome[][] = []
+    for (const { events, request } of arrivals) outcomes.push(await this.append(events, request))
+    return outcomes
   }
 
   quarantine(entry: QuarantineEntry, request: KeptRequest): Promise<AppendStatus> {

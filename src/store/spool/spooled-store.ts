@@ -52,6 +52,11 @@ export async function spooled(store: Store, parts: SpooledParts): Promise<Spoole
         () => store.append(events, request),
         () => spool.append(events, request),
       ),
+    appendInOrder: arrivals =>
+      turnout.pass(
+        () => store.appendInOrder(arrivals),
+        () => spool.appendInOrder(arrivals),
+      ),
     quarantine: (entry, request) =>
       turnout.pass(
         () => store.quarantine(entry, request),

@@ -142,6 +142,18 @@ describe('while the database is away', () => {
     expect(await bench.store.append([record('spooled1', whole)], asked)).toMatchObject([{ conflict: false }])
   })
 
+  test('requests whose order counts go through it one after another', async () => {
+    const keys = Array.from({ length: 50 }, (_, index) => `n${index}`)
+    const arrivals = keys.map(key => ({ events: [record(key)], request: request(key) }))
+    bench.database.fate = 'store_unreachable'
+    const outcomes = await bench.store.appendInOrder(arrivals)
+    expect(outcomes).toEqual(keys.map(inSpool))
+    bench.database.fate = 'done'
+    await bench.drained()
+    expect(await keysOf(...keys)).toEqual(keys)
+    expect((await bench.store.appendInOrder(arrivals))[49]).toMatchObject([{ status: 'duplicate', sequence: 50 }])
+  })
+
   test('a request with more events than a page is moved with all of them', async () => {
     bench.database.fate = 'store_unreachable'
     await append('before')
@@ -232,18 +244,19 @@ describe('the same thing twice', () => {
     bench.database.fate = 'store_unreachable'
     await append('a', {}, 'first')
     await append('a', {}, 'second')
-    const [reached, go] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const go = Promise.withResolvers<void>()
     let calls = 0
-    bench.database.before = async () => {
-      if (++calls !== call) return
-      reached.resolve()
-      await go.promise
-    }
+    bench.database.before = () => (++calls === call ? go.promise : Promise.resolve())
     bench.database.fate = 'done'
-    bench.timers.pass(250)
-    await reached.promise
+    await until('it is being moved', () => {
+      bench.timers.pass(250)
+      return calls >= call
+    })
     // It finds its first in the spool, which is about to leave it.
-    expect(await append('a', {}, 'third')).toMatchObject([{ status: 'duplicate', conflict: true }])
+    const third = append('a', {}, 'third')
+    // The end of its waiting, where it is held.
+    bench.timers.pass(1_000)
+    expect(await third).toMatchObject([{ status: 'duplicate', conflict: true }])
     go.resolve()
     await bench.drained()
     expect((await bench.log.listConflicts({ limit: 9 })).items).toHaveLength(2)
@@ -319,9 +332,11 @@ describe('order', () => {
         acknowledged++
       }
     })
-    // The drain's pause, and no other time.
-    bench.timers.pass(250)
-    const isStraight = async () => (await bench.store.health()).degraded === undefined
+    const isStraight = async () => {
+      // The drain's pause, and no other time.
+      bench.timers.pass(250)
+      return (await bench.store.health()).degraded === undefined
+    }
     await until('the way is straight', isStraight).finally(() => {
       isOver = true
       bench.database.before = () => Promise.resolve()
