@@ -173,19 +173,24 @@ export class Queries extends Entries {
     const ended = (bounds: Bounds) => (newest ? bounds.low - 1 : bounds.high + 1)
 
     if (refs.length > 0) {
+      let widening = 1
       return async (at: number, bounds: Bounds, wanted: number) => {
         const range = newest ? { low: bounds.low, high: at } : { low: at, high: bounds.high }
-        // Of a single ref every candidate is a hit, but for collisions: no more are wanted than rows.
-        const limit = refs.length === 1 ? Math.max(rowsAtOnce, wanted) : candidatesAtOnce
+        const most = Math.max(rowsAtOnce, wanted)
+        // Of a single ref every candidate is a hit, but for collisions: no more are wanted than rows. Of rare kinds few
+        // are: from step to step more are looked at.
+        const limit = refs.length > 1 ? candidatesAtOnce : Math.min(most * widening, candidatesAtOnce)
+        if (kinds !== undefined) widening *= 4
         const { found, last } = await this.#parts.findRefs(this.#db, { refs, newest, ...range, limit })
         const beyond = last === null ? ended(bounds) : last + step
-        const some = found.slice(0, Math.max(rowsAtOnce, wanted))
+        const some = kinds === undefined ? found.slice(0, most) : found
         if (some.length === 0) return { rows: [], next: beyond }
         let query = residual(this.#rows()).where(this.#parts.isListed('events.sequence', some))
         if (kinds !== undefined) query = query.where('events.kind', 'in', kinds)
-        const all = await query.orderBy('events.sequence', direction).execute()
+        const all = await query.orderBy('events.sequence', direction).limit(most).execute()
         const rows = all.filter(row => hasRefs(row, refs)).slice(0, wanted)
         if (rows.length === wanted) return { rows, next: rows.at(-1)!.sequence + step }
+        if (all.length === most) return { rows, next: all.at(-1)!.sequence + step }
         return { rows, next: some.length < found.length ? some.at(-1)! + step : beyond }
       }
     }
