@@ -201,7 +201,9 @@ function storeError(error: unknown): AppError {
   if (code === '53100') return as('store_full')
   // What is wrong with the values, and would be again.
   if (/^(22|23|54)/.test(code)) return as('store_refused')
-  if (lost.has(code) || unlucky.has(code) || /^(53|57|58|08|XX)/.test(code)) return as('store_unreachable')
+  // Nor does a server answer that lets nobody in: a password that was changed, a database or a right that is not there.
+  if (lost.has(code) || unlucky.has(code) || /^(53|57|58|08|28|XX|3D000|42501)/.test(code))
+    return as('store_unreachable')
   return as('internal')
 }
 
