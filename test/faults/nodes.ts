@@ -8,7 +8,7 @@ import { type PostgresServer, startPostgres } from '../support/postgres.ts'
 import type { GatewayProcess } from '../support/process.ts'
 import { until } from '../support/until.ts'
 import { expectInOrder, expectKnown, Subscribers, taken } from './fan-out.ts'
-import { newFolder, removeFolder, startIn } from './gateway.ts'
+import { get, newFolder, removeFolder, startIn } from './gateway.ts'
 import { inboxThroughApi } from './inbox.ts'
 import { Vendors, type VendorsOptions } from './vendors.ts'
 
@@ -153,6 +153,20 @@ export async function moreThan(vendors: Vendors, count: number, nodes: FewNodes)
   await until(`${count} more are acknowledged`, enough, 60_000).catch(error => {
     throw new Error(`${(error as Error).message}, but ${vendors.summary()}\n${nodes.output()}`)
   })
+}
+
+/** How much waits in the spool of a node. */
+export async function spoolOf(nodes: FewNodes, slot: number): Promise<number> {
+  const text = await (await get(`${nodes.at(slot).url}/metrics`)).text()
+  const entries = /^postern_spool_entries (\d+)$/m.exec(text)?.[1]
+  if (entries === undefined) throw new Error(`expected the metrics of a node with a spool, got\n${text}`)
+  return Number(entries)
+}
+
+/** Resolves once everything is in the log, and the way is straight again. */
+export async function spoolsEmpty(nodes: FewNodes, slots = nodes.slots): Promise<void> {
+  const waiting = async () => Promise.all(slots.map(slot => spoolOf(nodes, slot)))
+  await until('the spools are empty', async () => (await waiting()).every(entries => entries === 0), 60_000)
 }
 
 /** The sequences of what is in the log, by the events' ids and by the vendors'. Each is there once. */

@@ -45,7 +45,7 @@ export class Vendors {
   #halted = false
 
   constructor(options: VendorsOptions) {
-    this.#options = { wanders: true, loans: 12, everyMs: 50, eventType: undefined, ...options }
+    this.#options = { wanders: true, loans: 12, everyMs: 60, eventType: undefined, ...options }
     this.#ended = Promise.all(Array.from({ length: options.senders }, (_, sender) => this.#send(sender)))
   }
 
