@@ -87,7 +87,7 @@ test.skipIf(faketime === undefined)(
       if (name !== 'failing') expect(receipts[name].length, `${name}: each once`).toBe(stored.size)
     }
     expect(taken(receipts.failing).size).toBe(stored.size)
-    expectInOrder(receipts.ordered.map(receipt => ({ ...receipt, status: 204 })))
+    expectInOrder(receipts.ordered.map(receipt => ({ ...receipt, status: 204, answeredAt: receipt.at })))
     for (const [name, states] of deliveriesIn(folder).table) {
       if (name !== 'chosen') expect(states).toEqual({ succeeded: stored.size })
     }

@@ -66,7 +66,7 @@ test.skipIf(unmountable !== undefined)(
       // The lease was kept, and what became of the attempt with it: nothing is sent twice.
       expect(receipts[name].length, `${name}: sent once`).toBe(stored.size)
     }
-    expectInOrder(receipts.ordered.map(receipt => ({ ...receipt, status: 204 })))
+    expectInOrder(receipts.ordered.map(receipt => ({ ...receipt, status: 204, answeredAt: receipt.at })))
     const { table, counted } = deliveriesIn(folder)
     expect(counted).toEqual(table)
     expect(table.get('all')).toEqual({ succeeded: stored.size })

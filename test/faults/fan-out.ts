@@ -5,14 +5,7 @@ import Sqlite from 'better-sqlite3'
 import { expect } from 'vitest'
 import { deliveryStates } from '../../src/store/deliveries.ts'
 import type { GatewayProcess } from '../support/process.ts'
-import {
-  answers,
-  type Behaviour,
-  type Exchange,
-  type Subscriber,
-  slow,
-  startSubscriber,
-} from '../support/subscriber.ts'
+import { answers, type Behaviour, type Exchange, type Subscriber, startSubscriber } from '../support/subscriber.ts'
 import { until } from '../support/until.ts'
 import { databaseIn } from './gateway.ts'
 
@@ -26,8 +19,11 @@ export interface Receipt {
   delivery: string
   attempt: string
   text: string
-  /** What it was answered; null for something else than an answer. */
+  /** What it was answered; null for something else than an answer, and until then. */
   status: number | null
+  /** When it came and when it was answered, in the order of everything that happened. */
+  at: number
+  answeredAt: number
 }
 
 export type React = (name: Name, loan: string) => number | Behaviour
@@ -44,6 +40,7 @@ export class Subscribers {
   /** How long every answer takes, so that something is under way at any moment. */
   answerMs = 0
   readonly #names: readonly Name[]
+  #moments = 0
   readonly #subscribers: Subscriber[] = []
 
   /** Of a configuration beside this file: all of its subscriptions. */
@@ -71,18 +68,26 @@ export class Subscribers {
     const event = json as { sequence: string; data: { refs: { loan: string } } }
     const { loan } = event.data.refs
     const reaction = this.react(name, loan)
-    const status = typeof reaction === 'number' ? reaction : null
-    this.receipts[name].push({
+    const receipt: Receipt = {
       event: String(headers['webhook-id']),
       sequence: Number(event.sequence),
       loan,
       delivery: String(headers['postern-delivery']),
       attempt: String(headers['postern-attempt']),
       text,
-      status,
-    })
-    if (status === null) return (reaction as Behaviour)(exchange)
-    return (this.answerMs > 0 ? slow(this.answerMs, status) : answers(status))(exchange)
+      status: null,
+      at: ++this.#moments,
+      answeredAt: Number.POSITIVE_INFINITY,
+    }
+    this.receipts[name].push(receipt)
+    if (typeof reaction !== 'number') return reaction(exchange)
+    const answer = () => {
+      receipt.status = reaction
+      receipt.answeredAt = ++this.#moments
+      answers(reaction)(exchange)
+    }
+    if (this.answerMs > 0) setTimeout(answer, this.answerMs)
+    else answer()
   }
 }
 
@@ -158,19 +163,23 @@ export function expectKnown(receipts: readonly Receipt[], stored: ReadonlyMap<st
   if (numbered) expect(attempts.size, 'no attempt of a delivery has the number of another').toBe(receipts.length)
 }
 
-/** By sequence, and none before the one in front of it was taken. */
+/** By sequence, and none before the one in front of it was answered well. */
 export function expectInOrder(receipts: readonly Receipt[]): void {
-  const taken = new Set<number>()
+  const takenAt = new Map<number, number>()
+  for (const receipt of receipts.filter(wasTaken)) {
+    const { sequence, answeredAt } = receipt
+    takenAt.set(sequence, Math.min(answeredAt, takenAt.get(sequence) ?? answeredAt))
+  }
+  const wasTakenBy = (sequence: number, at: number) => (takenAt.get(sequence) ?? at) < at
   const last = new Map<string, number>()
   const tooEarly: Receipt[] = []
   for (const receipt of receipts) {
-    const { loan, sequence } = receipt
+    const { loan, sequence, at } = receipt
     const before = last.get(loan) ?? 0
     if (sequence > before) {
-      if (before > 0 && !taken.has(before)) tooEarly.push(receipt)
+      if (before > 0 && !wasTakenBy(before, at)) tooEarly.push(receipt)
       last.set(loan, sequence)
-    } else if (!taken.has(sequence) && sequence < before) tooEarly.push(receipt)
-    if (wasTaken(receipt)) taken.add(sequence)
+    } else if (sequence < before && !wasTakenBy(sequence, at)) tooEarly.push(receipt)
   }
   expect(tooEarly, 'received before the one in front of it was taken').toEqual([])
 }
