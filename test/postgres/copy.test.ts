@@ -153,7 +153,7 @@ describe('a copy that is ended on the way', () => {
       random = (random * 48_271) % 2_147_483_647
       return random / 2_147_483_647
     }
-    for (let kills = 0; kills < 10; kills++) {
+    for (let kills = 0; kills < 4; kills++) {
       const killed = { afterSteps: 1 + Math.floor(chance() * 10), delayMs: Math.floor(chance() * 15) }
       expect({ seed, killed: (await copyInSteps(path, url, killed).ended).killed }).toEqual({ seed, killed: true })
     }

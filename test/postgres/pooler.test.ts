@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { openPostgresStore } from '../../src/store/postgres/store.ts'
 import { testAppends } from '../contract/store/appends.ts'
-import { testDeliveries } from '../contract/store/deliveries.ts'
+import { testLanes } from '../contract/store/deliveries-lanes.ts'
 import { appendAll, logOf, record, request } from '../contract/store/record.ts'
 import { type PgBouncer, pgbouncer, startPgBouncer } from '../support/pgbouncer.ts'
 import { createDatabase } from '../support/postgres-database.ts'
@@ -22,7 +22,7 @@ describe.skipIf(pgbouncer === undefined)('through PgBouncer in transaction mode 
 
   const open = postgresEngine(createDatabase, url => ({ url: pooler.through(url), directUrl: null }))
   testAppends(open)
-  testDeliveries(open)
+  testLanes(open)
 
   test('several nodes share fewer connections than any of them would like', async () => {
     const database = await createDatabase()

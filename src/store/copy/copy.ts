@@ -1,6 +1,8 @@
 // Copying a whole inbox from SQLite to PostgreSQL: table after table in batches, each batch with its progress in one
 // transaction, so that it can end at any moment and go on; then every row is read back from both sides and compared.
+
 import { createHash } from 'node:crypto'
+import pg from 'pg'
 import { Comparison, type Difference } from './compare.ts'
 import { rangesOf } from './ranges.ts'
 import { type ColumnType, RowWriter } from './row-bytes.ts'
@@ -92,7 +94,8 @@ class Copy {
         const { signal, watcher } = this.#options
         if (signal.aborted) return { ended: 'unfinished', reason: 'it was stopped' }
         if (!this.#begun) return { ended: 'refused', reason: `the target cannot be worked with: ${reason}` }
-        const isAway = target === undefined || target.lost
+        // The server says that it ends a connection before its end is heard of.
+        const isAway = target === undefined || target.lost || isFatal(error)
         if (!isAway || performance.now() - this.#movedAt > awayMs) return { ended: 'unfinished', reason }
         watcher.again(reason)
         await new Promise(resolve => setTimeout(resolve, pauseMs))
@@ -243,4 +246,8 @@ function changed(theirs: string, ours: string): Refused {
       ? 'the source has changed since this copy was begun: begin anew with --restart'
       : "the target holds another inbox's unfinished copy: finish that one, or begin anew with --restart",
   )
+}
+
+function isFatal(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.severity === 'FATAL'
 }
