@@ -17,7 +17,7 @@ test('PostgreSQL is away and comes back: every request is answered 200, and stan
     random,
     envOf: (_, folder) => ({ POSTERN_SPOOL: join(folder, 'spool.db') }),
   })
-  const vendors = nodes.vendors({ wanders: false })
+  const vendors = nodes.vendors({ wanders: false, everyMs: 150 })
   await moreThan(vendors, 30, nodes)
   await server.kill()
   for (const slot of nodes.slots) {
