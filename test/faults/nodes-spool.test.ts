@@ -20,9 +20,11 @@ test('PostgreSQL is away and comes back: every request is answered 200, and stan
   const vendors = nodes.vendors({ wanders: false, everyMs: 150 })
   await moreThan(vendors, 30, nodes)
   await server.kill()
-  for (const slot of nodes.slots) {
-    await until(`node ${slot} has spooled some`, async () => (await spoolOf(nodes, slot)) >= 10, 60_000)
-  }
+  await Promise.all(
+    nodes.slots.map(slot =>
+      until(`node ${slot} has spooled some`, async () => (await spoolOf(nodes, slot)) >= 10, 60_000),
+    ),
+  )
   // One dies with what it holds, one ends and says that it holds something; the third goes on.
   const [dead, ended] = await Promise.all([nodes.kill(0), nodes.stop(1)])
   expect([dead, ended]).toEqual([undefined, 75])

@@ -7,6 +7,8 @@ const beatMs = 2_500
 /** Who has not been seen for so long is dead to the others, and takes itself for dead a little earlier. */
 const liveMs = 10_000
 const marginMs = 2_000
+/** It dies in silence where nobody hears it. */
+const goodbyeMs = 1_000
 const forgottenMs = 86_400_000
 const exactMs = 500
 
@@ -29,6 +31,7 @@ export class Nodes {
   #again = false
   #timer: NodeJS.Timeout | undefined
   #closed = false
+  #closing: Promise<void> | undefined
 
   constructor(parts: NodesParts) {
     this.#parts = parts
@@ -78,10 +81,22 @@ export class Nodes {
     }
   }
 
-  /** The others need not wait for its silence. */
-  async close(): Promise<void> {
+  /** The others need not wait for its silence; nor does it wait long for a server that does not answer. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
     this.#closed = true
     clearInterval(this.#timer)
+    const { promise: late, resolve } = Promise.withResolvers<void>()
+    const timer = setTimeout(resolve, goodbyeMs)
+    await Promise.race([this.#sayGoodbye(), late])
+    clearTimeout(timer)
+  }
+
+  async #sayGoodbye(): Promise<void> {
     await this.#beating?.catch(() => {})
     const { database, name, kind } = this.#parts
     await database.call('delete from nodes where name = $1 and kind = $2', [name, kind]).catch(() => {})
