@@ -63,12 +63,12 @@ function reported(report: string): Count {
 }
 
 const counts = await Promise.all([
-  // One after another, each with as many workers as there are cores; beside them what mostly waits.
-  run('types', 'typescript/bin/tsc', ['--noEmit'])
-    .then(async types => [types, await run('lint', '@biomejs/biome/bin/biome', ['check', '.'])])
-    .then(async both => [...both, await vitest('postgres'), await vitest('unit')]),
-  vitest('slow').then(count => [count]),
-]).then(all => all.flat())
+  run('types', 'typescript/bin/tsc', ['--noEmit']),
+  run('lint', '@biomejs/biome/bin/biome', ['check', '.']),
+  vitest('unit'),
+  vitest('postgres'),
+  vitest('slow'),
+])
 rmSync(reports, { recursive: true, force: true })
 const passed = counts.reduce((sum, count) => sum + count.passed, 0)
 const failed = counts.reduce((sum, count) => sum + count.failed, 0)
