@@ -24,6 +24,7 @@ async function fullScrape() {
   metrics.committed(1, 1)
   thread.attempt('loan-book', 'succeeded', 1)
   thread.breaker('loan-book', 'open')
+  thread.leasesLost('loan-book', 1)
   const scrape = scraper({
     metrics,
     store: {
