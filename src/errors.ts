@@ -43,6 +43,11 @@ export interface ErrorDetail {
   detail: string
 }
 
+/** The store is well, and does not take this: a mistake of ours, or what its engine refuses for its content. */
+export function isUnstorable(error: unknown): error is AppError {
+  return error instanceof AppError && (error.code === 'internal' || error.code === 'store_refused')
+}
+
 export class AppError extends Error {
   readonly code: ErrorCode
   /** Whether the same request may succeed later without a change. */

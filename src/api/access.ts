@@ -13,9 +13,10 @@ export function presentsToken(authorization: string | undefined, token: string):
 /** Lets through what presents the token in `Authorization`, and nothing else. */
 export function tokenWanted(token: string): MiddlewareHandler {
   return async (context, next) => {
-    const presented = bearerCredentials(context.req.header('authorization'))
-    if (presented === undefined || !equalsAnySecret(presented, [token])) {
-      const challenge = presented === undefined ? 'Bearer' : 'Bearer error="invalid_token"'
+    const authorization = context.req.header('authorization')
+    if (!presentsToken(authorization, token)) {
+      const isBearer = bearerCredentials(authorization) !== undefined
+      const challenge = isBearer ? 'Bearer error="invalid_token"' : 'Bearer'
       return problemResponse('unauthenticated', 'send `Authorization: Bearer <token>`', [], {
         'www-authenticate': challenge,
       })

@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Verdict } from '../checks/check.ts'
 import { verifyEarly } from '../checks/combine.ts'
 import type { Clock } from '../clock.ts'
-import { AppError, type ErrorCode } from '../errors.ts'
+import { AppError, type ErrorCode, isUnstorable } from '../errors.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { type RequestSpan, requestSpan } from '../observe/traces.ts'
@@ -65,9 +65,6 @@ const refusalCode: Record<Refused['refusal'], ErrorCode> = {
   unreadable: 'unreadable_body',
   unavailable: 'identity_provider_unavailable',
 }
-
-/** What the store says of the events themselves. */
-const unstorable: ReadonlySet<ErrorCode> = new Set(['internal', 'store_refused'])
 
 /** Takes one request of Node's own and resolves with the answer. Never rejects. */
 export function receiver(parts: ReceiveParts): (incoming: IncomingMessage) => Promise<Answer> {
@@ -173,8 +170,8 @@ async function admit(
   try {
     outcomes = await span.appending(() => store.append(understood.events, keptRequest))
   } catch (error) {
-    // The store is well and cannot take these events: a mistake of ours, and no reason to lose the request.
-    if (!(error instanceof AppError) || !unstorable.has(error.code)) throw error
+    // No reason to lose the request.
+    if (!isUnstorable(error)) throw error
     log.error({ err: error, source: source.name }, 'events could not be stored; their request waits in quarantine')
     return setAside(inQuarantine(source, seenRequest, 'its events could not be stored: see the log'))
   }

@@ -1,6 +1,6 @@
 // Looking again at what did not get in: releasing what an adapter has learnt to understand, and rechecking what was
 // rejected after a setting of ours is put right.
-import { AppError } from '../errors.ts'
+import { isUnstorable } from '../errors.ts'
 import type { Log } from '../observe/log.ts'
 import type { Metrics } from '../observe/metrics.ts'
 import { traceparentOf } from '../observe/traces.ts'
@@ -132,7 +132,7 @@ async function unlessUnstorable<Value>(storing: Promise<Value>, log: Log): Promi
   try {
     return await storing
   } catch (error) {
-    if (!(error instanceof AppError) || (error.code !== 'internal' && error.code !== 'store_refused')) throw error
+    if (!isUnstorable(error)) throw error
     log.error({ err: error }, 'an entry could not be stored, and stays where it is')
     return undefined
   }
