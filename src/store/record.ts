@@ -45,6 +45,14 @@ export interface StoredEvent extends Omit<EventRecord, 'identity' | 'id' | 'cont
   sameas: Buffer | null
 }
 
+/** What of an event repeats from event to event. */
+export type EventKind = Pick<EventRecord, 'source' | 'vendor' | 'type' | 'vendortype' | 'environment' | 'namespace'>
+
+/** As one text; no part holds a control character, since the seal took them out. */
+export function kindKey({ source, vendor, type, vendortype, environment, namespace }: EventKind): string {
+  return [source, vendor, type, vendortype, environment, namespace].join('\n')
+}
+
 /** A longer ref is known by its beginning. */
 const refLengthMax = 1024
 

@@ -3,7 +3,8 @@
 import { hash } from 'node:crypto'
 import { AppError } from '../../errors.ts'
 import { quickHash } from '../../quick-hash.ts'
-import { type EventRecord, eventId, idOfRecord } from '../record.ts'
+import { type EventRecord, eventId, idOfRecord, kindKey } from '../record.ts'
+import { requestText } from '../request-columns.ts'
 import type { AppendOutcome, Arrival, KeptRequest, StoreObserver } from '../store.ts'
 import type { Database } from './database.ts'
 import { escapeText } from './text.ts'
@@ -22,7 +23,11 @@ interface Waiting extends Arrival {
 }
 
 /** What the function is told of a batch. */
-export type Packed = readonly [batch: string, requests: string, bodies: Buffer, timeoutMs: number]
+interface Packed {
+  parameters: readonly [batch: string, requests: string, bodies: Buffer, timeoutMs: number]
+  /** Of the events, in their order. */
+  ids: readonly Buffer[]
+}
 
 type Settled = [accepted: 0 | 1, sequence: number, conflict: 0 | 1]
 
@@ -66,14 +71,14 @@ export class Appender {
     events: readonly EventRecord[],
     request: KeptRequest,
   ): Promise<AppendOutcome[] | null> {
-    const packed = await this.#pack([{ events, request }])
+    const { parameters, ids } = await this.#pack([{ events, request }])
     const [row] = await this.#database.call<{ answer: Settled[] | null }>(
       'select postern_move($1, $2, $3::json, $4::json, $5, $6) as answer',
-      [place, id, ...packed],
+      [place, id, ...parameters],
     )
     if (row!.answer === null) return null
     this.#appended()
-    return outcomes(events, row!.answer)
+    return outcomes(ids, row!.answer)
   }
 
   /** Takes no more; resolves when all that was taken is answered. */
@@ -134,11 +139,11 @@ export class Appender {
   }
 
   async #appendBatch(batch: readonly Arrival[]): Promise<AppendOutcome[][]> {
-    const packed = await this.#pack(batch)
+    const { parameters, ids } = await this.#pack(batch)
     const started = performance.now()
     const [row] = await this.#database.call<{ answer: Settled[] }>(
       'select postern_append($1::json, $2::json, $3, $4) as answer',
-      packed,
+      parameters,
     )
     this.#observer?.committed(batch.length, performance.now() - started)
     const { answer } = row!
@@ -146,7 +151,7 @@ export class Appender {
     let at = 0
     return batch.map(({ events }) => {
       at += events.length
-      return outcomes(events, answer.slice(at - events.length, at))
+      return outcomes(ids.slice(at - events.length, at), answer.slice(at - events.length, at))
     })
   }
 
@@ -154,6 +159,7 @@ export class Appender {
     const events: object[] = []
     const requests: object[] = []
     const bodies: Buffer[] = []
+    const ids: Buffer[] = []
     let at = 0
     for (const [n, { events: some, request }] of batch.entries()) {
       let bodyHash: string | undefined
@@ -164,9 +170,11 @@ export class Appender {
       }
       for (const event of some) {
         const { received, subject, vendorid, vendortime, time, soft, data, traceparent, refs } = event
+        const id = idOfRecord(event)
+        ids.push(id)
         const kind = this.#kinds.get(kindKey(event)) ?? (await this.#kind(event))
         events.push({
-          r: n, id: idOfRecord(event).toString('hex'), content: contentOf(event.content), kind, received,
+          r: n, id: id.toString('hex'), content: contentOf(event.content), kind, received,
           subject: escaped(subject), vendorid: escaped(vendorid), vendortime: escaped(vendortime), time: escaped(time),
           soft, data: escapeText(data), traceparent, refs: refs.map(quickHash),
         }) // biome-ignore format: as the function reads them
@@ -182,7 +190,10 @@ export class Appender {
       bodies.push(request.body)
       at += request.body.length
     }
-    return [JSON.stringify(events), JSON.stringify(requests), Buffer.concat(bodies), this.#lockTimeoutMs]
+    return {
+      parameters: [JSON.stringify(events), JSON.stringify(requests), Buffer.concat(bodies), this.#lockTimeoutMs],
+      ids,
+    }
   }
 
   async #kind(event: EventRecord): Promise<number> {
@@ -207,30 +218,27 @@ function fitting(arrivals: readonly Arrival[], first: number): number {
   return count
 }
 
-/** A kept request's columns but for its body, escaped for JSON. */
-export function requestValues({ method, rest, query, headers, address, sha256, redacted }: KeptRequest) {
+/** A kept request's columns but for its body; what is JSON already holds no character that needs an escape. */
+function requestValues(request: KeptRequest) {
+  const { method, rest, query, headers, address, redacted } = requestText(request)
   return {
-    method: method === 'POST' ? null : escapeText(method),
-    rest: rest === '' ? null : escapeText(rest),
-    query: query === '' ? null : escapeText(query),
-    headers: JSON.stringify(headers),
+    method: escaped(method),
+    rest: escaped(rest),
+    query: escaped(query),
+    headers,
     address: escapeText(address),
-    sha256: sha256 === null ? null : sha256.toString('hex'),
-    redacted: redacted.length === 0 ? null : JSON.stringify(redacted),
+    sha256: request.sha256?.toString('hex') ?? null,
+    redacted,
   }
-}
-
-function kindKey({ source, vendor, type, vendortype, environment, namespace }: EventRecord): string {
-  return [source, vendor, type, vendortype, environment, namespace].join('\n')
 }
 
 function escaped(text: string | null): string | null {
   return text === null ? null : escapeText(text)
 }
 
-function outcomes(events: readonly EventRecord[], settled: readonly Settled[]): AppendOutcome[] {
+function outcomes(ids: readonly Buffer[], settled: readonly Settled[]): AppendOutcome[] {
   return settled.map(([accepted, sequence, conflict], index) => ({
-    id: eventId(idOfRecord(events[index]!)),
+    id: eventId(ids[index]!),
     status: accepted === 1 ? 'accepted' : 'duplicate',
     sequence,
     conflict: conflict === 1,

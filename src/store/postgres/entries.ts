@@ -1,4 +1,5 @@
 // Writing what waits beside the log, each in one statement.
+import { requestText } from '../request-columns.ts'
 import type { KeptRequest, QuarantineEntry, Rejection, RejectionLimits } from '../store.ts'
 
 type Call = [text: string, parameters: unknown[]]
@@ -48,15 +49,7 @@ export function requarantineCall(
   ]
 }
 
-function requestColumnsOf({ method, rest, query, headers, address, sha256, redacted, body }: KeptRequest): unknown[] {
-  return [
-    method === 'POST' ? null : method,
-    rest === '' ? null : rest,
-    query === '' ? null : query,
-    JSON.stringify(headers),
-    address,
-    sha256,
-    redacted.length === 0 ? null : JSON.stringify(redacted),
-    body,
-  ]
+function requestColumnsOf(request: KeptRequest): unknown[] {
+  const { method, rest, query, headers, address, redacted } = requestText(request)
+  return [method, rest, query, headers, address, request.sha256, redacted, request.body]
 }

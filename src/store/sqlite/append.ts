@@ -4,16 +4,9 @@ import { hash } from 'node:crypto'
 import type { Database, Statement } from 'better-sqlite3'
 import { idOfIdentity } from '../../ids.ts'
 import { quickHash } from '../../quick-hash.ts'
-import { eventId } from '../record.ts'
+import { type EventKind, eventId, kindKey } from '../record.ts'
 import type { AppendStatus } from '../store.ts'
-import {
-  type EventFields,
-  kindKey,
-  type Outcome,
-  type QuarantineFields,
-  type RejectionFields,
-  type RequestFields,
-} from './commands.ts'
+import type { EventFields, Outcome, QuarantineFields, RejectionFields, RequestFields } from './commands.ts'
 import { bucketOf } from './ref-index.ts'
 import { SoftKeys } from './soft-keys.ts'
 import type { Work } from './work.ts'
@@ -220,13 +213,8 @@ export class Log {
     const { head } = this.#db.prepare('select head from log').get() as { head: number }
     const rows = this.#db
       .prepare('select source, vendor, type, vendortype, environment, namespace, id from kinds')
-      .raw()
-      .all() as [...parts: string[], id: number][]
-    const key = (row: (typeof rows)[number]) => kindKey(row.slice(0, -1) as string[])
-    return {
-      head,
-      kinds: new Map(rows.map(row => [key(row), row.at(-1) as number])),
-    }
+      .all() as (EventKind & { id: number })[]
+    return { head, kinds: new Map(rows.map(row => [kindKey(row), row.id])) }
   }
 }
 

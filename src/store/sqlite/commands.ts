@@ -2,6 +2,7 @@
 // cloned with the whole slab that it lies in, so the bytes of a batch travel in one buffer that changes hands.
 import type { ErrorCode } from '../../errors.ts'
 import type { DeliveryKey, Feed, Forward, Settlement } from '../deliveries.ts'
+import type { RequestText } from '../request-columns.ts'
 
 /**
  * An event's fields but for its bytes, which are `content` (empty for the body's). A tuple: with named members a batch
@@ -10,7 +11,7 @@ import type { DeliveryKey, Feed, Forward, Settlement } from '../deliveries.ts'
 export type EventFields = [
   /** Its identity, which is a JSON array, or the id itself in hex. */
   identity: string,
-  /** Source, vendor, type, vendortype, environment and namespace: see `kindKey`. */
+  /** Source, vendor, type, vendortype, environment and namespace: see `kindKey` of record.ts. */
   kind: string,
   subject: string | null,
   vendorid: string | null,
@@ -23,20 +24,9 @@ export type EventFields = [
   traceparent: string | null,
 ]
 
-/** What of an event repeats, as one text; no part holds a control character, since the seal took them out. */
-export function kindKey(parts: readonly (string | null)[]): string {
-  return parts.join('\n')
-}
-
 /** A kept request but for its bytes, which are `body` and `sha256` (empty for none). */
-export interface RequestFields {
+export interface RequestFields extends RequestText {
   received: number
-  method: string | null
-  rest: string | null
-  query: string | null
-  headers: string
-  address: string
-  redacted: string | null
 }
 
 export interface QuarantineFields {

@@ -1,7 +1,8 @@
 // Records and requests as the writer's thread is told them.
-import type { EventRecord } from '../record.ts'
+import { type EventRecord, kindKey } from '../record.ts'
+import { requestText } from '../request-columns.ts'
 import type { KeptRequest } from '../store.ts'
-import { type Command, type EventFields, kindKey, type RequestFields } from './commands.ts'
+import type { Command, EventFields, RequestFields } from './commands.ts'
 
 const empty = Buffer.alloc(0)
 
@@ -15,9 +16,8 @@ export function appendCommand(
 
 export function eventFields(event: EventRecord): EventFields {
   const identity = event.id === undefined ? event.identity : event.id.toString('hex')
-  const { source, vendor, type, vendortype, environment, namespace } = event
   const { subject, vendorid, vendortime, time, received, soft, data, refs, traceparent } = event
-  const kind = kindKey([source, vendor, type, vendortype, environment, namespace])
+  const kind = kindKey(event)
   return [identity, kind, subject, vendorid, vendortime, time, received, soft, data, refs, traceparent]
 }
 
@@ -25,24 +25,8 @@ export function eventPieces({ content }: EventRecord): Buffer[] {
   return [content ?? empty]
 }
 
-export function requestFields({
-  received,
-  method,
-  rest,
-  query,
-  headers,
-  address,
-  redacted,
-}: KeptRequest): RequestFields {
-  return {
-    received,
-    method: method === 'POST' ? null : method,
-    rest: rest === '' ? null : rest,
-    query: query === '' ? null : query,
-    headers: JSON.stringify(headers),
-    address,
-    redacted: redacted.length === 0 ? null : JSON.stringify(redacted),
-  }
+export function requestFields(request: KeptRequest): RequestFields {
+  return { received: request.received, ...requestText(request) }
 }
 
 export function requestPieces({ body, sha256 }: KeptRequest): Buffer[] {
