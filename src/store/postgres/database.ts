@@ -1,19 +1,10 @@
 // The way to PostgreSQL: a pool, and statements in autocommit with a time limit. It keeps no state in a session, so that
 // a pooler in transaction mode may stand between; and it never cancels what is under way, since a commit that is told
 // to stop waiting for its standby reports success.
-import {
-  type CompiledQuery,
-  type DatabaseConnection,
-  type Dialect,
-  type Driver,
-  Kysely,
-  PostgresAdapter,
-  PostgresIntrospector,
-  PostgresQueryCompiler,
-  type QueryResult,
-} from 'kysely'
+import { type Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely'
 import pg from 'pg'
 import { AppError } from '../../errors.ts'
+import { type Engine, kyselyOf } from '../statements.ts'
 import type { Tables } from '../tables.ts'
 import { Hosts } from './hosts.ts'
 import { escapeText, unescapeText } from './text.ts'
@@ -49,6 +40,14 @@ const lost = new Set([
   '08004',
 ])
 
+/** Each query takes the connection that is free: there are no transactions. */
+const postgres: Engine = {
+  createAdapter: () => new PostgresAdapter(),
+  createIntrospector: db => new PostgresIntrospector(db),
+  createQueryCompiler: () => new PostgresQueryCompiler(),
+  begin: null,
+}
+
 export class Database {
   readonly kysely: Kysely<Tables>
   readonly #hosts: Hosts
@@ -62,7 +61,10 @@ export class Database {
     this.#timeoutMs = options.timeoutMs
     this.#hosts = new Hosts(options.url)
     this.#pool = poolOf(this.#hosts.url, options)
-    this.kysely = new Kysely<Tables>({ dialect: new PooledDialect((text, values) => this.#run(text, values)) })
+    this.kysely = kyselyOf(async (text, values) => {
+      const { rows, rowCount } = await this.#run(text, values)
+      return { rows, numAffectedRows: BigInt(rowCount ?? 0) }
+    }, postgres)
   }
 
   /**
@@ -77,11 +79,6 @@ export class Database {
   async close(): Promise<void> {
     this.#closed = true
     await this.#pool.pool.end()
-  }
-
-  /** The host that is worked with at the moment. */
-  get url(): string {
-    return this.#hosts.url
   }
 
   /** To another host, where there is one: what is under way with the old one may end. */
@@ -225,40 +222,4 @@ function parserOf(type: number): (value: string) => unknown {
     default:
       return unescapeText
   }
-}
-
-type Run = (text: string, values: readonly unknown[]) => Promise<pg.QueryResult>
-
-class PooledDialect implements Dialect {
-  readonly #run: Run
-  constructor(run: Run) {
-    this.#run = run
-  }
-  createAdapter = () => new PostgresAdapter()
-  createDriver = () => new PooledDriver(this.#run)
-  createIntrospector = (db: Kysely<never>) => new PostgresIntrospector(db)
-  createQueryCompiler = () => new PostgresQueryCompiler()
-}
-
-/** Each query takes the connection that is free: there are no transactions. */
-class PooledDriver implements Driver {
-  readonly #connection: DatabaseConnection
-  constructor(run: Run) {
-    this.#connection = {
-      async executeQuery<Row>(query: CompiledQuery) {
-        const { rows, rowCount } = await run(query.sql, query.parameters)
-        return { rows: rows as Row[], numAffectedRows: BigInt(rowCount ?? 0) } satisfies QueryResult<Row>
-      },
-      streamQuery: () => {
-        throw new Error('queries are not streamed: read in pages')
-      },
-    }
-  }
-  init = () => Promise.resolve()
-  acquireConnection = () => Promise.resolve(this.#connection)
-  releaseConnection = () => Promise.resolve()
-  destroy = () => Promise.resolve()
-  beginTransaction = () => Promise.reject(new Error('one statement is one transaction'))
-  commitTransaction = () => Promise.reject(new Error('one statement is one transaction'))
-  rollbackTransaction = () => Promise.reject(new Error('one statement is one transaction'))
 }

@@ -1,57 +1,20 @@
-// Kysely over a thread: queries are built here and run there, so that the same ones will run on PostgreSQL.
-import {
-  CompiledQuery,
-  type DatabaseConnection,
-  type Dialect,
-  type Driver,
-  Kysely,
-  type QueryResult,
-  SqliteAdapter,
-  SqliteIntrospector,
-  SqliteQueryCompiler,
-} from 'kysely'
+// Kysely on SQLite, whose statements run in another thread.
+import { type Kysely, type QueryResult, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
+import { type Engine, kyselyOf } from '../statements.ts'
 import type { Tables } from '../tables.ts'
 
-/** Runs one statement; blobs are Buffers. */
+/** Runs one statement. */
 export type Run = (sql: string, parameters: readonly unknown[]) => Promise<QueryResult<never>>
 
+const sqlite: Engine = {
+  createAdapter: () => new SqliteAdapter(),
+  createIntrospector: db => new SqliteIntrospector(db),
+  createQueryCompiler: () => new SqliteQueryCompiler(),
+  begin: 'begin immediate',
+}
+
 export function kyselyOver(run: Run): Kysely<Tables> {
-  return new Kysely<Tables>({ dialect: new ThreadDialect(run) })
-}
-
-class ThreadDialect implements Dialect {
-  readonly #run: Run
-  constructor(run: Run) {
-    this.#run = run
-  }
-  createAdapter = () => new SqliteAdapter()
-  createDriver = () => new ThreadDriver(this.#run)
-  createIntrospector = (db: Kysely<never>) => new SqliteIntrospector(db)
-  createQueryCompiler = () => new SqliteQueryCompiler()
-}
-
-class ThreadDriver implements Driver {
-  readonly #connection: DatabaseConnection
-  constructor(run: Run) {
-    this.#connection = {
-      executeQuery: async <Row>(query: CompiledQuery) =>
-        asBuffers<Row>((await run(query.sql, query.parameters)) as QueryResult<Row>),
-      streamQuery: () => {
-        throw new Error('queries are not streamed: read in pages')
-      },
-    }
-  }
-  init = () => Promise.resolve()
-  acquireConnection = () => Promise.resolve(this.#connection)
-  releaseConnection = () => Promise.resolve()
-  destroy = () => Promise.resolve()
-  beginTransaction = (connection: DatabaseConnection) => execute(connection, 'begin immediate')
-  commitTransaction = (connection: DatabaseConnection) => execute(connection, 'commit')
-  rollbackTransaction = (connection: DatabaseConnection) => execute(connection, 'rollback')
-}
-
-async function execute(connection: DatabaseConnection, sql: string): Promise<void> {
-  await connection.executeQuery(CompiledQuery.raw(sql))
+  return kyselyOf(async (sql, parameters) => asBuffers(await run(sql, parameters)), sqlite)
 }
 
 /** A Buffer arrives from another thread as a plain Uint8Array. */
