@@ -8,6 +8,7 @@ import {
   type AttemptRecord,
   type BreakerState,
   type Counts,
+  type Deliveries,
   type Delivery,
   type DeliveryFilter,
   type DeliveryKey,
@@ -16,6 +17,7 @@ import {
   type Replay,
   type SubscriptionRow,
 } from './deliveries.ts'
+import type { Queries } from './queries.ts'
 import type { Page } from './store.ts'
 import type { DeliveriesTable, ReplaysTable, SubscriptionsTable, Tables } from './tables.ts'
 
@@ -225,6 +227,30 @@ export class DeliveryQueries {
     }
     return { rows, more: undefined }
   }
+}
+
+/** What a store's deliveries answer by reading alone, on either engine. */
+export function deliveryReads(
+  read: DeliveryQueries,
+  queries: Pick<Queries, 'scan' | 'bySequence' | 'list' | 'requestOf'>,
+) {
+  return {
+    scan: (after, limit) => queries.scan(after, limit),
+    events: sequences => queries.bySequence(sequences),
+    filtered: (filter, after, limit) => queries.list({ filter, order: 'oldest', from: after, limit }),
+    requestOf: event => queries.requestOf(event),
+    subscriptions: () => read.subscriptions(),
+    revision: () => read.revision(),
+    delivery: key => read.delivery(key),
+    attempts: key => read.attempts(key),
+    ofEvent: sequence => read.ofEvent(sequence),
+    list: (filter, page) => read.list(filter, page),
+    counts: () => read.counts(),
+    oldestUnsettled: subscription => read.oldestUnsettled(subscription),
+    replay: number => read.replay(number),
+    runningReplays: () => read.runningReplays(),
+    replayCounts: number => read.replayCounts(number),
+  } satisfies Partial<Deliveries>
 }
 
 interface Found {

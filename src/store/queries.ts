@@ -10,7 +10,7 @@ import { matchesGlob, matchesType } from '../globs.ts'
 import type { Scanned } from './deliveries.ts'
 import { Entries } from './entries.ts'
 import { refKey, refKeys, type StoredEvent } from './record.ts'
-import type { EventFilter, EventPage, EventQuery, KeptRequest } from './store.ts'
+import type { EventFilter, EventPage, EventQuery, KeptRequest, Store } from './store.ts'
 import type { KindsTable, Tables } from './tables.ts'
 
 /** Rows that one read transaction looks at, at the most. */
@@ -347,6 +347,22 @@ export class Queries extends Entries {
     const { id: __, ...shared } = this.#kinds.get(kind) ?? (await this.#readKind(kind))
     return { ...row, ...shared }
   }
+}
+
+/** What a store answers by reading alone, on either engine. */
+export function inboxReads(queries: Queries) {
+  return {
+    list: query => queries.list(query),
+    event: id => queries.event(id),
+    requestOf: event => queries.requestOf(event),
+    listQuarantine: page => queries.listQuarantine(page),
+    quarantined: id => queries.quarantined(id),
+    listRejections: page => queries.listRejections(page),
+    rejection: id => queries.rejection(id),
+    listConflicts: page => queries.listConflicts(page),
+    conflict: number => queries.conflict(number),
+    extent: () => queries.extent(),
+  } satisfies Partial<Store>
 }
 
 function narrowed(query: Rows, { subject, receivedAfter, receivedBefore }: EventFilter): Rows {

@@ -2,7 +2,7 @@
 // functions/work*.ts, and whoever else it concerns is told after it.
 import type { Deliveries, Feed, LeaseAnswer, LeaseKey, Replay, Settlement } from '../deliveries.ts'
 import { deliveryStates, laneOf } from '../deliveries.ts'
-import { DeliveryQueries, isNumbered } from '../delivery-queries.ts'
+import { DeliveryQueries, deliveryReads, isNumbered } from '../delivery-queries.ts'
 import type { Queries } from '../queries.ts'
 import { isForgotten, SubscriptionChanges } from '../subscription-changes.ts'
 import type { Database } from './database.ts'
@@ -78,10 +78,7 @@ export function postgresDeliveries(parts: DeliveryParts): Deliveries {
   }
 
   return {
-    scan: (after, limit) => queries.scan(after, limit),
-    events: sequences => queries.bySequence(sequences),
-    filtered: (filter, after, limit) => queries.list({ filter, order: 'oldest', from: after, limit }),
-    requestOf: event => queries.requestOf(event),
+    ...deliveryReads(read, queries),
     onAppended: parts.onAppended,
 
     leaseMs,
@@ -147,7 +144,6 @@ export function postgresDeliveries(parts: DeliveryParts): Deliveries {
       return total
     },
 
-    subscriptions: () => read.subscriptions(),
     async putSubscription(subscription) {
       const { name, origin, now } = subscription
       const before = (await read.subscriptions()).find(row => row.name === name)
@@ -156,7 +152,6 @@ export function postgresDeliveries(parts: DeliveryParts): Deliveries {
       tell('changed')
       return number
     },
-    revision: () => read.revision(),
     setRevision: revision => changes.setRevision(revision),
     async pause(subscription, by, now) {
       await changes.pause(subscription, by, now)
@@ -213,22 +208,12 @@ export function postgresDeliveries(parts: DeliveryParts): Deliveries {
       return { sequence: skipped.sequence, subscription, replay: 0 }
     },
 
-    delivery: key => read.delivery(key),
-    attempts: key => read.attempts(key),
-    ofEvent: sequence => read.ofEvent(sequence),
-    list: (filter, page) => read.list(filter, page),
-    counts: () => read.counts(),
-    oldestUnsettled: subscription => read.oldestUnsettled(subscription),
-
     async addReplay(replay): Promise<{ replay: Replay; repeated: boolean }> {
       const added = await changes.addReplay(replay)
       if (!added.repeated) tell('changed')
       return added
     },
-    replay: number => read.replay(number),
-    runningReplays: () => read.runningReplays(),
     endReplay,
-    replayCounts: number => read.replayCounts(number),
   }
 }
 

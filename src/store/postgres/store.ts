@@ -1,8 +1,9 @@
 // The inbox on PostgreSQL, which several nodes share.
 import { AppError } from '../../errors.ts'
-import type { AppendStatus, PostgresOptions, Store, StoreHealth, StoreObserver } from '../store.ts'
+import { healthOf } from '../health.ts'
+import { inboxReads } from '../queries.ts'
+import type { AppendStatus, PostgresOptions, Store, StoreObserver } from '../store.ts'
 import { quarantineCall, rejectCall, requarantineCall } from './entries.ts'
-import type { Nodes } from './nodes.ts'
 import { Partitions } from './partitions.ts'
 import { openParts } from './parts.ts'
 import { expireEvents } from './retention.ts'
@@ -77,20 +78,12 @@ export async function openPostgresStore(
     },
     discard: async id => (await database.call('delete from quarantine where id = $1 returning 1', [id])).length > 0,
 
-    list: query => queries.list(query),
-    event: id => queries.event(id),
-    requestOf: event => queries.requestOf(event),
-    listQuarantine: page => queries.listQuarantine(page),
-    quarantined: id => queries.quarantined(id),
-    listRejections: page => queries.listRejections(page),
-    rejection: id => queries.rejection(id),
-    listConflicts: page => queries.listConflicts(page),
-    conflict: number => queries.conflict(number),
+    ...inboxReads(queries),
 
     expire: (cutoffs, fallback, now, signal) =>
       expireEvents(database, queries, cutoffs, fallback, forgotten, now, signal),
-    extent: () => queries.extent(),
-    health: () => (closed ? Promise.resolve({ ok: false, problem: 'failed' }) : health(nodes)),
+    // A beat is a commit: a standby that nobody confirms by shows itself, and so does a server that takes no writes.
+    health: () => (closed ? Promise.resolve({ ok: false, problem: 'failed' }) : healthOf(() => nodes.beat())),
     // A connection that is lost is made again: nothing here ever ends for good.
     failed: new Promise<never>(() => {}),
     ready,
@@ -117,19 +110,4 @@ async function later(start: () => Promise<void>, isClosed: () => boolean): Promi
     }
   }
   throw new AppError('unavailable', 'the store was closed before its server was there')
-}
-
-/** A beat is a commit: a standby that nobody confirms by shows itself, and so does a server that takes no writes. */
-async function health(nodes: Nodes): Promise<StoreHealth> {
-  try {
-    await nodes.beat()
-    return { ok: true }
-  } catch (error) {
-    const problems: Record<string, string> = {
-      store_unreachable: 'unreachable',
-      store_readonly: 'readonly',
-      store_full: 'full',
-    }
-    return { ok: false, problem: problems[error instanceof AppError ? error.code : ''] ?? 'failed' }
-  }
 }

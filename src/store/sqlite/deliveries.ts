@@ -2,7 +2,7 @@
 import type { Kysely } from 'kysely'
 import type { Deliveries, DeliveryKey, LeaseAnswer } from '../deliveries.ts'
 import { laneOf } from '../deliveries.ts'
-import { DeliveryQueries } from '../delivery-queries.ts'
+import { DeliveryQueries, deliveryReads } from '../delivery-queries.ts'
 import type { Queries } from '../queries.ts'
 import { isForgotten, SubscriptionChanges } from '../subscription-changes.ts'
 import type { Tables } from '../tables.ts'
@@ -51,10 +51,7 @@ export function sqliteDeliveries({ writer, queries, reading, writing }: Delivery
   }
 
   return {
-    scan: (after, limit) => queries.scan(after, limit),
-    events: sequences => queries.bySequence(sequences),
-    filtered: (filter, after, limit) => queries.list({ filter, order: 'oldest', from: after, limit }),
-    requestOf: event => queries.requestOf(event),
+    ...deliveryReads(read, queries),
     onAppended: listener => writer.onAppended(listener),
 
     // One process holds the file.
@@ -89,14 +86,12 @@ export function sqliteDeliveries({ writer, queries, reading, writing }: Delivery
       return total
     },
 
-    subscriptions: () => read.subscriptions(),
     async putSubscription(subscription) {
       const { name, origin, now } = subscription
       const before = (await read.subscriptions()).find(row => row.name === name)
       if (before !== undefined && isForgotten(before, origin, now)) await forget(before.number, now)
       return changes.put(subscription)
     },
-    revision: () => read.revision(),
     setRevision: revision => changes.setRevision(revision),
     pause: (subscription, by, now) => changes.pause(subscription, by, now),
     remove: (subscription, now) => changes.remove(subscription, now),
@@ -133,17 +128,7 @@ export function sqliteDeliveries({ writer, queries, reading, writing }: Delivery
       return (await run<DeliveryKey | null>({ op: 'skipLane', subscription, lane, now })) ?? undefined
     },
 
-    delivery: key => read.delivery(key),
-    attempts: key => read.attempts(key),
-    ofEvent: sequence => read.ofEvent(sequence),
-    list: (filter, page) => read.list(filter, page),
-    counts: () => read.counts(),
-    oldestUnsettled: subscription => read.oldestUnsettled(subscription),
-
     addReplay: replay => changes.addReplay(replay),
-    replay: number => read.replay(number),
-    runningReplays: () => read.runningReplays(),
     endReplay,
-    replayCounts: number => read.replayCounts(number),
   }
 }

@@ -5,8 +5,9 @@ import Sqlite from 'better-sqlite3'
 import type { Kysely } from 'kysely'
 import { Migrator } from 'kysely/migration'
 import { AppError } from '../../errors.ts'
+import { healthOf } from '../health.ts'
 import { migrations } from '../migrations.ts'
-import { Queries } from '../queries.ts'
+import { inboxReads, Queries } from '../queries.ts'
 import type { AppendOutcome, AppendStatus, Store, StoreHealth, StoreObserver } from '../store.ts'
 import type { Tables } from '../tables.ts'
 import type { Command } from './commands.ts'
@@ -99,18 +100,9 @@ export async function openSqliteInbox(path: string, observer?: StoreObserver): P
     },
     discard: id => run<boolean>({ op: 'discard' }, [empty, empty, id]),
 
-    list: query => queries.list(query),
-    event: id => queries.event(id),
-    requestOf: event => queries.requestOf(event),
-    listQuarantine: page => queries.listQuarantine(page),
-    quarantined: id => queries.quarantined(id),
-    listRejections: page => queries.listRejections(page),
-    rejection: id => queries.rejection(id),
-    listConflicts: page => queries.listConflicts(page),
-    conflict: number => queries.conflict(number),
+    ...inboxReads(queries),
 
     expire: (cutoffs, fallback, now, signal) => expireEvents(run, queries, cutoffs, fallback, forgotten, now, signal),
-    extent: () => queries.extent(),
     health: () => health(path, writer, queries),
     ready: Promise.resolve(),
     failed: writer.failed,
@@ -149,18 +141,13 @@ export function hold(path: string): { close(): void } {
   }
 }
 
-async function health(path: string, writer: Writer, queries: Queries): Promise<StoreHealth> {
-  try {
+function health(path: string, writer: Writer, queries: Queries): Promise<StoreHealth> {
+  return healthOf(async () => {
     // Takes the write lock and writes nothing; a read-only file system shows itself here.
     await writer.run({ op: 'sql', sql: 'update log set head = head', parameters: [] })
     await queries.extent()
     probeRoom(path)
-    return { ok: true }
-  } catch (error) {
-    const problems: Record<string, string> = { store_full: 'full', store_busy: 'locked', store_readonly: 'readonly' }
-    const code = error instanceof AppError ? error.code : ''
-    return { ok: false, problem: problems[code] ?? 'failed' }
-  }
+  })
 }
 
 /** A commit of one page may still fit where the next event would not. */
