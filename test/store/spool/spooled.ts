@@ -2,11 +2,12 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { afterEach, beforeEach } from 'vitest'
 import type { Timers } from '../../../src/clock.ts'
 import { type SpooledParts, spooled } from '../../../src/store/spool/spooled-store.ts'
 import { openSqliteStore } from '../../../src/store/sqlite/store.ts'
 import type { SpooledStore, Store } from '../../../src/store/store.ts'
-import { start } from '../../contract/store/record.ts'
+import { eventIdOf, idOf, logOf, record, request, start } from '../../contract/store/record.ts'
 import { HeldTimers } from '../../support/held-timers.ts'
 import { type SwitchedStore, switched } from '../../support/switched-store.ts'
 import { until } from '../../support/until.ts'
@@ -113,3 +114,29 @@ export async function openBench(options: Partial<BenchOptions> = {}): Promise<Be
   await open(options)
   return bench
 }
+
+/** A bench for each test of a file, and what nearly all of them do with it. */
+export function eachBench() {
+  let current: Bench
+  beforeEach(async () => {
+    current = await openBench()
+  })
+  afterEach(() => current.remove())
+  const bench = new Proxy({} as Bench, {
+    get: (_, name: keyof Bench) => current[name],
+    set: (_, name, value) => Reflect.set(current, name, value),
+  })
+  return {
+    bench,
+    append: (key: string, fields: Parameters<typeof record>[1] = {}, body = `body of ${key}`) =>
+      bench.store.append([record(key, fields)], request(body)),
+    keysOf: async (...keys: string[]) => {
+      const found = (await logOf(bench.log)).map(({ id }) => id.toString('hex'))
+      const names = new Map(keys.map(key => [idOf(key).toString('hex'), key]))
+      return found.map(id => names.get(id) ?? 'another')
+    },
+    entries: async () => (await bench.store.spool()).entries,
+  }
+}
+
+export const inSpool = (key: string) => [{ id: eventIdOf(key), status: 'accepted', sequence: 0, conflict: false }]
