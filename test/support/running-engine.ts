@@ -21,6 +21,7 @@ import { openSqliteStore } from '../../src/store/sqlite/store.ts'
 import type { Store, StoreConnection } from '../../src/store/store.ts'
 import { record, request, start } from '../contract/store/record.ts'
 import { MadeDestination } from './made-destination.ts'
+import { pass, quiet } from './quiet.ts'
 
 export type SpecFields = Partial<SubscriptionSpec>
 
@@ -54,9 +55,6 @@ type Method = keyof Deliveries
 
 /** What is asked of the store and answered at once. */
 const immediate: readonly Method[] = ['onAppended', 'onChanged', 'owns', 'tellDue', 'clockSkewMs', 'leaseMs', 'pollMs']
-
-/** Turns of the event loop without anything of the store under way, before it counts as quiet. */
-const quietTurns = 6
 
 export class RunningEngine {
   readonly told: Told[] = []
@@ -162,21 +160,13 @@ export class RunningEngine {
     await seen
   }
 
-  /** Time passes, in steps, so that what one timer begins has ended before the next one fires. */
-  async pass(ms: number, steps = 1): Promise<void> {
-    for (let step = 0; step < steps; step++) {
-      const until = Math.floor((ms * (step + 1)) / steps)
-      await vi.advanceTimersByTimeAsync(until - Math.floor((ms * step) / steps))
-      await this.quiet()
-    }
+  /** See quiet.ts. */
+  pass(ms: number, steps = 1): Promise<void> {
+    return pass(ms, steps, () => this.#calls)
   }
 
-  /** Resolves when the engine waits for time, for a destination or for news, and for nothing of its own. */
-  async quiet(): Promise<void> {
-    for (let turns = 0; turns < quietTurns; turns++) {
-      await new Promise(resolve => setImmediate(resolve))
-      if (this.#calls > 0) turns = 0
-    }
+  quiet(): Promise<void> {
+    return quiet(() => this.#calls)
   }
 
   /** The next calls of this method are refused, and do nothing. */

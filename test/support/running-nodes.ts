@@ -4,11 +4,9 @@ import type { SubscriptionSpec } from '../../src/delivery/subscription.ts'
 import type { EventRecord } from '../../src/store/record.ts'
 import type { Answer } from './made-destination.ts'
 import { MadeNode } from './made-node.ts'
+import { pass, quiet } from './quiet.ts'
 import { RunningEngine, type SpecFields, spec } from './running-engine.ts'
 import { SharedDeliveries } from './shared-deliveries.ts'
-
-/** Turns of the event loop without anything of the store under way, before it counts as quiet. */
-const quietTurns = 6
 
 export class RunningNodes {
   readonly nodes: MadeNode[] = []
@@ -58,19 +56,12 @@ export class RunningNodes {
     await this.quiet()
   }
 
-  async pass(ms: number, steps = 1): Promise<void> {
-    for (let step = 0; step < steps; step++) {
-      const until = Math.floor((ms * (step + 1)) / steps)
-      await vi.advanceTimersByTimeAsync(until - Math.floor((ms * step) / steps))
-      await this.quiet()
-    }
+  pass(ms: number, steps = 1): Promise<void> {
+    return pass(ms, steps, () => this.shared.underWay)
   }
 
-  async quiet(): Promise<void> {
-    for (let turns = 0; turns < quietTurns; turns++) {
-      await new Promise(resolve => setImmediate(resolve))
-      if (this.shared.underWay > 0) turns = 0
-    }
+  quiet(): Promise<void> {
+    return quiet(() => this.shared.underWay)
   }
 
   /** Sequences that were attempted, by whichever node. */
