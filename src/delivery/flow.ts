@@ -263,12 +263,13 @@ export class Flow {
       for (const item of items) if (!item.begun) this.#hand.giveBack(item, 'its event could not be read')
       throw error
     }
+    const gone: number[] = []
     const mayBegin = await this.#breaker.mayBegin(leased.length)
     for (const item of items) {
       const event = events.get(item.held.leased.sequence)
       if (item.begun) continue
       if (event === undefined) {
-        // Retention took it at this moment, and its delivery with it.
+        gone.push(item.held.leased.sequence)
         this.#hand.forget(item)
         this.#again = true
       } else if (this.#stopped || this.#paused || !mayBegin) this.#hand.giveBack(item, 'it was not begun')
@@ -277,6 +278,8 @@ export class Flow {
         this.#gate.add(() => this.#begin(item))
       }
     }
+    // Retention took them at this moment: between the feed and the lease, or with their deliveries.
+    if (gone.length > 0) await store.expire(gone, this.#parts.clock.now())
   }
 
   async #begin(item: InHand): Promise<void> {

@@ -242,6 +242,11 @@ export interface Deliveries {
   lease(subscription: number, limit: number, now: number, rate?: Rate | null): Promise<LeaseAnswer>
   /** One answer a settlement: false where its lease no longer held. */
   settle(settlements: readonly Settlement[], now: number): Promise<boolean[]>
+  /**
+   * Of these sequences, those that retention has taken: what is left of their deliveries can never be delivered, and
+   * holds nobody up. Where one process holds the store retention has done that by itself.
+   */
+  expire(sequences: readonly number[], now: number): Promise<void>
   /** What is due later than its schedule explains was set by a clock that was ahead: it is brought forward. How many. */
   bringForward(subscription: number, forward: Forward): Promise<number>
 

@@ -5,6 +5,7 @@ import type { Leased, Rate } from '../../src/store/deliveries.ts'
 import { openPostgresStore } from '../../src/store/postgres/store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { at, Desk, settlement, subscribe } from '../contract/store/desk.ts'
+import { record, request } from '../contract/store/record.ts'
 import { queryOnce, type TestDatabase } from '../support/postgres.ts'
 import { createDatabase } from '../support/postgres-database.ts'
 import { postgresOptions } from '../support/postgres-store.ts'
@@ -48,6 +49,18 @@ describe('leases of several nodes', () => {
     )
     expect(taken.map(({ sequence }) => sequence).toSorted((a, b) => a - b)).toEqual(range(400))
     await desks[0]!.expectCounted()
+  })
+
+  test('of an event that retention has taken meanwhile expire, and hold no lane; of one that is there they stay', async () => {
+    const [desk] = await desksOf(1)
+    const [outcome] = await nodes[0]!.append([record('is kept')], request('a body'))
+    const { sequence } = outcome!
+    const gone = sequence + 1_000
+    await desk!.feed([sequence, [gone, 'loan/A'], [gone + 1, 'loan/A']])
+    expect(await desk!.lease()).toHaveLength(2)
+    await desk!.deliveries.expire([sequence, gone], at + 5)
+    expect(await desk!.states()).toEqual({ [sequence]: 'delivering', [gone]: 'expired', [gone + 1]: 'pending' })
+    await desk!.expectCounted()
   })
 
   test('that have passed their end go to another, and the first one’s settlement counts no more', async () => {

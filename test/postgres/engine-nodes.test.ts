@@ -3,14 +3,14 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { failed, succeeded } from '../../src/delivery/destination.ts'
 import { feedDuty } from '../../src/delivery/feeder.ts'
 import type { SubscriptionSpec } from '../../src/delivery/subscription.ts'
-import type { Counts } from '../../src/store/deliveries.ts'
+import { type Counts, laneOf } from '../../src/store/deliveries.ts'
 import { connectPostgresStore } from '../../src/store/postgres/connection.ts'
 import { openPostgresStore } from '../../src/store/postgres/store.ts'
 import type { Store, StoreConnection } from '../../src/store/store.ts'
 import { record, request } from '../contract/store/record.ts'
 import type { Answer } from '../support/made-destination.ts'
 import { MadeNode } from '../support/made-node.ts'
-import type { TestDatabase } from '../support/postgres.ts'
+import { queryOnce, type TestDatabase } from '../support/postgres.ts'
 import { createDatabase } from '../support/postgres-database.ts'
 import { postgresOptions } from '../support/postgres-store.ts'
 import { type SpecFields, spec } from '../support/running-engine.ts'
@@ -105,6 +105,19 @@ test('every delivery is attempted once, by whichever, while events come in and f
   expect(sequences()).toEqual(upTo(1_000))
   expect(nodes.filter(node => node.to('one').attempts.length > 50).length, 'not one alone').toBeGreaterThan(1)
   expect(failures()).toEqual([])
+})
+
+test('one whose event retention took between the feed and the lease holds up nobody behind it', async () => {
+  await subscribe({ order: 'subject' })
+  await append(3, () => 'loan/A')
+  const lane = laneOf('plain', 'loan/A')
+  const matches = [1, 2, 3].map(sequence => [sequence, lane] as const)
+  await store.deliveries.feed({ subscription: number, replay: 0, from: 0, to: 3, matches, now: 0 })
+  await queryOnce(database.url, 'delete from events where sequence = 1')
+  await start(['a'], () => succeeded())
+  await settled(2)
+  expect(attempts().map(({ event }) => event.sequence)).toEqual([2, 3])
+  expect(await counts()).toEqual({ succeeded: 2, expired: 1 })
 })
 
 test('lanes are in order over all nodes, also where some are tried again', async () => {

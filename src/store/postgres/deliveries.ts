@@ -128,6 +128,15 @@ export function postgresDeliveries(parts: DeliveryParts): Deliveries {
       for (const number of new Set(settlements.filter(isBack).map(each => each.subscription))) parts.tellDue(number)
       return held
     },
+    async expire(sequences, now) {
+      await ask<number>(
+        `postern_expire_deliveries($1, $2, array(
+           select given from unnest($3::bigint[]) as given
+           where not exists (select from events where events.sequence = given)), $4)`,
+        [Math.min(...sequences), Math.max(...sequences), [...sequences], now],
+      )
+      tell('due')
+    },
     async bringForward(subscription, { byMs, waitsMs, now }) {
       let total = 0
       for (const failed of [false, true]) {

@@ -68,6 +68,7 @@ export function sqliteDeliveries({ writer, queries, reading, writing }: Delivery
     feed: feed => run<boolean>({ op: 'feed', feed }),
     lease: (subscription, limit, now) => run<LeaseAnswer>({ op: 'lease', subscription, limit, now }),
     settle: (settlements, now) => run<boolean[]>({ op: 'settle', settlements, now }),
+    expire: async () => {},
     async bringForward(subscription, forward) {
       let total = 0
       for (const state of ['pending', 'retrying'] as const) {
