@@ -1,5 +1,6 @@
-// Group commit over the network: what arrives while one batch is under way is the next. A batch is one call of the
-// server's function, so that its lock never spans a round trip.
+// Group commit over the network: what arrives while one batch is under way is the next; a second one beside it would only
+// wait for the first one's lock, and each would be half as large. A batch is one call of the server's function, so that
+// its lock never spans a round trip.
 import { hash } from 'node:crypto'
 import { AppError } from '../../errors.ts'
 import { quickHash } from '../../quick-hash.ts'
@@ -12,8 +13,6 @@ import { escapeText } from './text.ts'
 const contentBytes = 8
 const eventsAtOnce = 256
 const bytesAtOnce = 4 * 1024 * 1024
-/** One is under way on the server while the next is on its way. */
-const batchesAtOnce = 2
 /** The lock is given up a little before its client gives up: then it is known that nothing was stored. */
 const lockMarginMs = 500
 
@@ -38,7 +37,7 @@ export class Appender {
   readonly #observer: StoreObserver | undefined
   readonly #kinds = new Map<string, number>()
   #queue: Waiting[] = []
-  #underWay = 0
+  #underWay = false
   #scheduled = false
   #idle: (() => void) | undefined
   #closing = false
@@ -84,7 +83,7 @@ export class Appender {
   /** Takes no more; resolves when all that was taken is answered. */
   async close(): Promise<void> {
     this.#closing = true
-    if (this.#underWay === 0 && this.#queue.length === 0) return
+    if (!this.#underWay && this.#queue.length === 0) return
     await new Promise<void>(resolve => {
       this.#idle = resolve
     })
@@ -92,11 +91,11 @@ export class Appender {
 
   /** At the end of this turn of the event loop: what one turn brought goes together. */
   #schedule(): void {
-    if (this.#scheduled || this.#underWay >= batchesAtOnce) return
+    if (this.#scheduled || this.#underWay) return
     this.#scheduled = true
     setImmediate(() => {
       this.#scheduled = false
-      while (this.#queue.length > 0 && this.#underWay < batchesAtOnce) void this.#send(this.#next())
+      if (this.#queue.length > 0) void this.#send(this.#next())
     })
   }
 
@@ -105,7 +104,7 @@ export class Appender {
   }
 
   async #send(batch: readonly Waiting[]): Promise<void> {
-    this.#underWay++
+    this.#underWay = true
     try {
       await this.#append(batch)
     } catch (error) {
@@ -117,9 +116,9 @@ export class Appender {
         if (!refused) for (const { reject } of this.#queue.splice(0)) reject(error)
       }
     }
-    this.#underWay--
+    this.#underWay = false
     if (this.#queue.length > 0) this.#schedule()
-    else if (this.#underWay === 0) this.#idle?.()
+    else this.#idle?.()
   }
 
   /** One of them holds what PostgreSQL refuses: the others are not refused with it. */
