@@ -22,7 +22,7 @@ export async function acrossNodes(bench: PostgresBench): Promise<void> {
   const database = await createDatabase()
   const subscriber = await startSubscriber()
   const start = async (name: string, role: 'ingest' | 'deliver') => {
-    const home = join(folder, name)
+    const home = join(folder, `node-${name}`)
     mkdirSync(home)
     return startPostern(home, {
       POSTERN_DATABASE: database.url,
