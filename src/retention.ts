@@ -10,6 +10,8 @@ const lookEveryMs = 60_000
 const dayMs = 86_400_000
 /** A subscription that was taken out of the configuration by mistake may come back: until then its deliveries wait. */
 const removedKeepsMs = 7 * dayMs
+/** Who did what, and whose token is revoked. */
+const auditKeepsMs = 400 * dayMs
 
 export interface RetentionParts {
   store: Store
@@ -55,6 +57,8 @@ async function run({ store, sources, days, clock, log }: RetentionParts, signal:
     const cancelled = await store.deliveries.cancelRemoved(now - removedKeepsMs, now)
     if (cancelled > 0)
       log.warn({ cancelled }, 'deliveries of subscriptions that were removed a week ago were cancelled')
+    await store.audit.expire(now - auditKeepsMs)
+    await store.tokens.forget(now - auditKeepsMs)
   } catch (error) {
     if (!signal.aborted) log.error({ err: error }, 'retention failed; it is tried again in an hour')
   }

@@ -22,6 +22,8 @@ function node(owner: { is: boolean }) {
       return 0
     },
     deliveries: { cancelRemoved: async () => 0 },
+    audit: { expire: async () => 0 },
+    tokens: { forget: async () => 0 },
   } as unknown as Store
   const retention = startRetention({ store, sources: [], days: 90, clock: { now: () => Date.now() }, log: silent })
   return { runs, retention }

@@ -57,6 +57,8 @@ const storeInterface = [
   'src/store/record.ts',
   'src/store/event-json.ts',
   'src/store/deliveries.ts',
+  'src/store/tokens.ts',
+  'src/store/audit.ts',
 ]
 /** What puts the parts together, and may know all of them. */
 const builders = [

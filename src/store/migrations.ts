@@ -2,9 +2,10 @@
 import { type CreateTableBuilder, type Kysely, sql } from 'kysely'
 import type { Migration, MigrationProvider } from 'kysely/migration'
 import { deliveries } from './migrations/deliveries.ts'
+import { tokens } from './migrations/tokens.ts'
 
 export const migrations: MigrationProvider = {
-  getMigrations: () => Promise.resolve({ '001-inbox': inbox, '002-deliveries': deliveries }),
+  getMigrations: () => Promise.resolve({ '001-inbox': inbox, '002-deliveries': deliveries, '003-tokens': tokens }),
 }
 
 const inbox: Migration = {

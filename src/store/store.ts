@@ -1,8 +1,10 @@
 // What the rest of the program asks of the inbox's store, whichever engine keeps it. Types only.
 // A promise that append, quarantine or reject returned resolves after the commit is on disk, never before.
 import type { MessagePort } from 'node:worker_threads'
+import type { Audit } from './audit.ts'
 import type { Deliveries } from './deliveries.ts'
 import type { EventRecord, StoredEvent } from './record.ts'
+import type { Tokens } from './tokens.ts'
 
 /** A request as it is kept: its secrets scrubbed, its `redact` paths overwritten. */
 export interface KeptRequest {
@@ -178,6 +180,8 @@ export interface StoreObserver {
 export interface Store {
   /** What the delivery works on. */
   readonly deliveries: Deliveries
+  readonly tokens: Tokens
+  readonly audit: Audit
   /** How another thread of this process reaches the same store: see `connect` of the engine. */
   channel(): StoreChannel
   /** In one transaction: dedupe, place in the log, and the request's bytes. */

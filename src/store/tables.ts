@@ -182,6 +182,33 @@ export interface RevisionTable {
   revision: number
 }
 
+export interface TokensTable {
+  number: Generated<number>
+  id: Buffer
+  name: string
+  hash: Buffer
+  /** JSON arrays of names. */
+  scopes: string
+  sources: string | null
+  createdat: number
+  expiresat: number | null
+  usedat: number | null
+  revokedat: number | null
+}
+
+export interface AuditTable {
+  number: Generated<number>
+  id: Buffer
+  at: number
+  actor: string
+  tokenid: string | null
+  action: string
+  target: string
+  detail: string
+  address: string
+  status: number | null
+}
+
 export interface Tables {
   kinds: KindsTable
   events: EventsTable
@@ -199,4 +226,6 @@ export interface Tables {
   delivery_counts: DeliveryCountsTable
   replays: ReplaysTable
   revision: RevisionTable
+  tokens: TokensTable
+  audit: AuditTable
 }

@@ -7,6 +7,7 @@ import type { OpenStore } from './store/inbox.ts'
 import { testLists } from './store/lists.ts'
 import { testRetention } from './store/retention.ts'
 import { testTexts } from './store/texts.ts'
+import { testTokens } from './store/tokens.ts'
 
 export interface StoreEngine {
   name: string
@@ -21,5 +22,6 @@ export function testStore({ name, open }: StoreEngine): void {
     testRetention(open)
     testTexts(open)
     testDeliveries(open)
+    testTokens(open)
   })
 }

@@ -21,6 +21,7 @@ export async function fillInbox(path: string, extra = 0): Promise<void> {
   await fillLog(store, extra)
   await fillEntries(store)
   await fillDeliveries(store)
+  await fillTokens(store)
   await store.close()
 }
 
@@ -178,6 +179,28 @@ async function fillDeliveries(store: Store): Promise<void> {
   await store.expire(cutoffs, start - 50 * day, start, new AbortController().signal)
 }
 
+async function fillTokens({ tokens, audit }: Store): Promise<void> {
+  for (const name of ['robot', 'revoked', strange]) {
+    await tokens.add({
+      id: entryId(`token ${name}`),
+      name,
+      hash: Buffer.alloc(32, name),
+      scopes: ['read', 'operate'],
+      sources: name === 'robot' ? null : ['plain', strange],
+      createdAt: start,
+      expiresAt: name === 'robot' ? start + day : null,
+    })
+  }
+  await tokens.used(entryId('token robot'), start + 60_000)
+  await tokens.revoke(entryId('token revoked'), start + 1)
+  for (const target of ['one', strange, 'three']) {
+    const fields = { actor: strange, tokenId: target === 'one' ? 'tok_1' : null, action: 'event.raw', target }
+    const id = entryId(`audit ${target}`)
+    await audit.begin({ id, at: start, ...fields, detail: JSON.stringify({ strange }), address: '192.0.2.1' })
+    if (target !== 'three') await audit.end(id, 200)
+  }
+}
+
 /** What is under way, which a copy makes due again. */
 export async function underWay(store: Store): Promise<DeliveryKey[]> {
   return (await pages(cursor =>
@@ -198,6 +221,7 @@ export async function readAll(store: Store): Promise<Record<string, unknown>> {
   const live = await pages(cursor => deliveries.list({}, { limit: 500, ...cursor }))
   const quarantine = await pages(cursor => store.listQuarantine({ limit: 2, ...cursor }))
   const rejections = await pages(cursor => store.listRejections({ limit: 2, ...cursor }))
+  const tokens = await pages(cursor => store.tokens.list({ limit: 2, revoked: true, ...cursor }))
   const conflicts = await pages(cursor => store.listConflicts({ limit: 2, ...cursor }))
   return {
     extent: await store.extent(),
@@ -216,6 +240,9 @@ export async function readAll(store: Store): Promise<Record<string, unknown>> {
     rejected: await Promise.all(rejections.map(({ id }) => store.rejection(id))),
     conflicts,
     conflict: await Promise.all(conflicts.map(({ number }) => store.conflict(number))),
+    tokens,
+    token: await Promise.all(tokens.map(({ id }) => store.tokens.find(id))),
+    audit: await pages(cursor => store.audit.list({}, { limit: 2, ...cursor })),
     subscriptions,
     revision: await deliveries.revision(),
     live,

@@ -114,11 +114,11 @@ export class Source {
    */
   fingerprint(): string {
     const hash = createHash('sha256')
-    const all = ['log', 'sqlite_sequence', 'subscriptions', 'replays', 'delivery_counts', 'revision']
-    const counted = ['quarantine', 'rejections', 'conflicts']
+    const all = ['log', 'sqlite_sequence', 'subscriptions', 'replays', 'delivery_counts', 'revision', 'tokens']
+    const counted = ['quarantine', 'rejections', 'conflicts', 'audit']
     for (const text of [
       ...all.filter(name => this.#has(name)).map(name => `select * from ${name}`),
-      ...counted.map(name => `select count(*), sum(number) from ${name}`),
+      ...counted.filter(name => this.#has(name)).map(name => `select count(*), sum(number) from ${name}`),
       'select min(sequence), max(sequence) from events',
     ]) {
       hash.update(JSON.stringify(this.#db.prepare(text).raw().all()))

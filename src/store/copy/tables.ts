@@ -56,4 +56,6 @@ export const copiedTables: readonly CopiedTable[] = [
   { name: 'delivery_counts', key: ['subscription', 'replay', 'state'], from: movedCounts },
   { name: 'replays', key: ['number'], numbered: true },
   { name: 'revision', key: ['one'] },
+  { name: 'tokens', key: ['number'], numbered: true },
+  { name: 'audit', key: ['number'], numbered: true },
 ]

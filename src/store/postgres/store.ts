@@ -1,8 +1,10 @@
 // The inbox on PostgreSQL, which several nodes share.
 import { AppError } from '../../errors.ts'
+import { audit } from '../audit-queries.ts'
 import { healthOf } from '../health.ts'
 import { inboxReads } from '../queries.ts'
 import type { AppendStatus, PostgresOptions, Store, StoreObserver } from '../store.ts'
+import { tokens } from '../token-queries.ts'
 import { quarantineCall, rejectCall, requarantineCall } from './entries.ts'
 import { Partitions } from './partitions.ts'
 import { openParts } from './parts.ts'
@@ -34,6 +36,7 @@ export async function openPostgresStore(
     owns: () => nodes.owns('retention'),
     warn: message => observer?.warned?.(message),
   })
+  const everywhere = { reading: database.kysely, writing: database.kysely }
   const forgotten = { below: 1 }
   let closed = false
   let closing: Promise<void> | undefined
@@ -60,6 +63,8 @@ export async function openPostgresStore(
 
   return {
     deliveries: parts.deliveries,
+    tokens: tokens(everywhere),
+    audit: audit(everywhere),
     channel: () => ({ engine: 'postgres', options }),
     onAppended: appended => listener.on('log', appended),
     owns: duty => nodes.owns(duty),

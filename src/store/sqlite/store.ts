@@ -5,11 +5,13 @@ import Sqlite from 'better-sqlite3'
 import type { Kysely } from 'kysely'
 import { Migrator } from 'kysely/migration'
 import { AppError } from '../../errors.ts'
+import { audit } from '../audit-queries.ts'
 import { healthOf } from '../health.ts'
 import { migrations } from '../migrations.ts'
 import { inboxReads, Queries } from '../queries.ts'
 import type { AppendOutcome, AppendStatus, Store, StoreHealth, StoreObserver } from '../store.ts'
 import type { Tables } from '../tables.ts'
+import { tokens } from '../token-queries.ts'
 import type { Command } from './commands.ts'
 import { sqliteDeliveries } from './deliveries.ts'
 import { kyselyOver } from './dialect.ts'
@@ -54,6 +56,8 @@ export async function openSqliteInbox(path: string, observer?: StoreObserver): P
 
   const store: Store = {
     deliveries: sqliteDeliveries({ writer, queries, reading, writing }),
+    tokens: tokens({ reading, writing }),
+    audit: audit({ reading, writing }),
     channel: () => ({ engine: 'sqlite', path, port: thread.attach() }),
     owns: () => true,
     onAppended: listener => writer.onAppended(listener),

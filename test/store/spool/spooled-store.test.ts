@@ -27,6 +27,11 @@ describe('while the database is there', () => {
     expect(bench.lines).toEqual([])
   })
 
+  test('tokens and the audit log are its own', () => {
+    expect(bench.store.tokens).toBe(bench.database.tokens)
+    expect(bench.store.audit).toBe(bench.database.audit)
+  })
+
   test.each(['store_refused', 'internal'] as const)('what it answers with %s is no matter of the spool', async code => {
     bench.database.fate = code
     await expect(append('a')).rejects.toMatchObject({ code })
