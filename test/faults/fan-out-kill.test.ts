@@ -22,7 +22,8 @@ import { eventsOf } from './inbox.ts'
 import { Load } from './load.ts'
 import { chance, seedOfRun, signedRequests } from './requests.ts'
 
-const crashes = 50
+/** A crash costs some seconds: more of them by FAULTS_CRASHES. */
+const crashes = Number(process.env.FAULTS_CRASHES ?? 20)
 const perRound = 200
 const loans = 12
 

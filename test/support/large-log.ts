@@ -4,7 +4,7 @@ import { quickHash } from '../../src/quick-hash.ts'
 import type { TestDatabase } from './postgres.ts'
 
 export const largeLog = {
-  count: 300_000,
+  count: 120_000,
   days: 60,
   loans: 3_000,
   clients: 500,
