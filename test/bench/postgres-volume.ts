@@ -89,7 +89,7 @@ class Statements {
     const times: number[] = []
     const deadline = performance.now() + secondsEach * 1000
     const all = calls ?? many + warmUp
-    for (let index = 0; index < all && (index < 2 || performance.now() < deadline); index++) {
+    for (let index = 0; index < all && (times.length < 2 || performance.now() < deadline); index++) {
       const began = performance.now()
       const isMeasured = calls !== undefined || index >= warmUp
       try {
