@@ -1,14 +1,8 @@
 // Reading what waits beside the log: quarantine, rejections, conflicts. All of it is bounded or rare, and listed newest
 // first by a number that never comes twice.
 import { type Kysely, sql } from 'kysely'
-import type { Conflict, KeptRequest, Listed, Page, QuarantineEntry, Rejection, Stored } from './store.ts'
+import type { Conflict, KeptRequest, Listed, Page, PageOptions, QuarantineEntry, Rejection, Stored } from './store.ts'
 import type { RequestColumns, Tables } from './tables.ts'
-
-interface PageOptions {
-  limit: number
-  cursor?: string
-  source?: string
-}
 
 type RequestRow = Omit<RequestColumns, 'body'> & { received: number }
 
@@ -33,7 +27,8 @@ export class Entries {
       .select(bodyBytes)
       .orderBy('number', 'desc')
       .limit(options.limit + 1)
-    if (options.source !== undefined) query = query.where('source', '=', options.source)
+    const only = onlyOf(options)
+    if (only !== undefined) query = query.where('source', 'in', only)
     if (options.cursor !== undefined) query = query.where('number', '<', Number(options.cursor))
     return paged(await query.execute(), options.limit, row => ({ ...quarantined(row), ...listed(row) }))
   }
@@ -50,7 +45,8 @@ export class Entries {
       .select(bodyBytes)
       .orderBy('number', 'desc')
       .limit(options.limit + 1)
-    if (options.source !== undefined) query = query.where('source', '=', options.source)
+    const only = onlyOf(options)
+    if (only !== undefined) query = query.where('source', 'in', only)
     if (options.cursor !== undefined) query = query.where('number', '<', Number(options.cursor))
     return paged(await query.execute(), options.limit, row => ({ ...rejection(row), ...listed(row) }))
   }
@@ -67,7 +63,8 @@ export class Entries {
       .select(bodyBytes)
       .orderBy('number', 'desc')
       .limit(options.limit + 1)
-    if (options.source !== undefined) query = query.where('source', '=', options.source)
+    const only = onlyOf(options)
+    if (only !== undefined) query = query.where('source', 'in', only)
     if (options.cursor !== undefined) query = query.where('number', '<', Number(options.cursor))
     return paged(await query.execute(), options.limit, row => ({ ...conflict(row), ...listed(row) }))
   }
@@ -80,6 +77,12 @@ export class Entries {
   keptRequest(row: WholeRow): KeptRequest {
     return { ...requestOf(row), body: row.body }
   }
+}
+
+/** The sources that are asked for; undefined: all. Of none there is nothing, which no engine has a list for. */
+function onlyOf({ source, sources }: PageOptions): readonly string[] | undefined {
+  if (source !== undefined) return [source]
+  return sources?.length === 0 ? [''] : sources
 }
 
 function listed(row: ListRow): Omit<KeptRequest, 'body'> & { bodyBytes: number } {

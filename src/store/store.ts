@@ -104,6 +104,15 @@ export interface Page<T> {
   next: string | null
 }
 
+/** Of a list beside the log. */
+export interface PageOptions {
+  limit: number
+  cursor?: string
+  source?: string
+  /** In its place: any of these. */
+  sources?: readonly string[]
+}
+
 export interface Conflict {
   number: number
   event: Buffer
@@ -203,11 +212,11 @@ export interface Store {
   event(id: Buffer): Promise<StoredEvent | undefined>
   /** The request that an event came in. */
   requestOf(event: StoredEvent): Promise<KeptRequest | undefined>
-  listQuarantine(page: { limit: number; cursor?: string; source?: string }): Promise<Page<Listed<QuarantineEntry>>>
+  listQuarantine(page: PageOptions): Promise<Page<Listed<QuarantineEntry>>>
   quarantined(id: Buffer): Promise<Stored<QuarantineEntry> | undefined>
-  listRejections(page: { limit: number; cursor?: string; source?: string }): Promise<Page<Listed<Rejection>>>
+  listRejections(page: PageOptions): Promise<Page<Listed<Rejection>>>
   rejection(id: Buffer): Promise<Stored<Rejection> | undefined>
-  listConflicts(page: { limit: number; cursor?: string; source?: string }): Promise<Page<Listed<Conflict>>>
+  listConflicts(page: PageOptions): Promise<Page<Listed<Conflict>>>
   conflict(number: number): Promise<Stored<Conflict> | undefined>
 
   /**

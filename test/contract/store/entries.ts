@@ -34,6 +34,9 @@ export function testEntries(open: OpenStore): void {
       expect(await all(inbox.store, 'listQuarantine', 2)).toEqual(whole)
       expect(reasons(await all(inbox.store, 'listQuarantine', 2, 'odd'))).toEqual(['5', '3', '1'])
       expect(await all(inbox.store, 'listQuarantine', 2, 'nobody')).toEqual([])
+      expect(await all(inbox.store, 'listQuarantine', 3, ['odd', 'even', 'nobody'])).toEqual(whole.slice(0, 7))
+      expect(reasons(await all(inbox.store, 'listQuarantine', 2, ['even']))).toEqual(['6', '4', '2', '0'])
+      expect(await all(inbox.store, 'listQuarantine', 2, [])).toEqual([])
     })
 
     test('is discarded once', async () => {
@@ -210,12 +213,13 @@ async function all<List extends keyof Lists>(
   store: Store,
   list: List,
   limit = 100,
-  source?: string,
+  asked?: string | readonly string[],
 ): Promise<Listed<Lists[List]>[]> {
   const items: Listed<Lists[List]>[] = []
   let cursor: string | null = null
   do {
-    const options = { limit, ...(cursor === null ? {} : { cursor }), ...(source === undefined ? {} : { source }) }
+    const only = typeof asked === 'string' ? { source: asked } : asked && { sources: asked }
+    const options = { limit, ...(cursor === null ? {} : { cursor }), ...only }
     const page = (await store[list](options)) as Page<Listed<Lists[List]>>
     expect(page.items.length).toBeLessThanOrEqual(limit)
     items.push(...page.items)
