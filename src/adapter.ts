@@ -5,6 +5,7 @@ import type { Check } from './checks/check.ts'
 import type { HttpAuth } from './config/http.ts'
 import type { EventData } from './event.ts'
 import type { Json } from './json/parse.ts'
+import type { Registrations } from './registration.ts'
 
 /** A request as a check and an adapter see it. Its parsed forms are made once, when they are first asked for. */
 export interface InboundRequest {
@@ -134,6 +135,10 @@ export interface Adapter<Options extends SourceOptions = SourceOptions> {
   sample(type: string, context: SampleContext, options: Options & NormaliseOptions): SampleRequest
   /** What to enter in the vendor's console: one line a step. */
   setup(url: string, options: Options): readonly string[]
+  /** Where the vendor has an API for it: how its side is set up. */
+  readonly registrations?: Registrations<Options>
+  /** Where `setup` is not enough and there is no API that one may call: what to do by hand, one line a step. */
+  guide?(url: string, options: Options): readonly string[]
   /** Paths that are always redacted, beside the source's own. */
   readonly redact?: readonly string[]
   /** Headers (lower-case) that carry a secret whichever check is configured. */

@@ -7,6 +7,7 @@ import { idOfIdentity } from './ids.ts'
 import { Inbound } from './ingest/request.ts'
 import type { Source } from './ingest/source.ts'
 import { understand } from './ingest/understand.ts'
+import { payloadUrl } from './payload-url.ts'
 import { eventId } from './store/record.ts'
 
 /** The text to print; `clock` dates the samples. */
@@ -30,13 +31,6 @@ export function welcome(gateway: Gateway, clock: Clock): string {
     break
   }
   return lines.join('\n')
-}
-
-/** The URL to paste into the vendor's console, its path token included. */
-function payloadUrl(source: Source, publicUrl: string): string {
-  const signed = source.check?.sign?.({ method: 'POST', rest: '', query: '', headers: {}, body: '{}' }, { now: 0 })
-  const token = signed?.pathToken === undefined ? '' : `/${encodeURIComponent(signed.pathToken)}`
-  return `${publicUrl.replace(/\/$/, '')}/hooks/${source.name}${token}`
 }
 
 /** The secrets to enter at the vendor's, by the names that they are set under here. */

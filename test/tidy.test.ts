@@ -49,6 +49,7 @@ const leaves = [
   'src/mapping.ts',
   'src/money.ts',
   'src/names.ts',
+  'src/registration.ts',
   'src/time.ts',
   'src/vendor-name.ts',
 ]

@@ -4,10 +4,12 @@ import { z } from 'zod'
 import type { Adapter, SourceDefinition, SourceOptions, Unverified } from '../../src/adapter.ts'
 import type { Check } from '../../src/checks/check.ts'
 import { compact } from '../../src/compact.ts'
+import { Secret } from '../../src/config/secret.ts'
 import type { Refs } from '../../src/event.ts'
 import { typeName } from '../../src/names.ts'
 import { rfc3339 } from '../../src/time.ts'
 import { eventNamed, nameOfShape } from './events.ts'
+import { type ArixRegistration, registrations } from './registrations.ts'
 import { sampleBody, sampleTypes } from './sample.ts'
 import { readWrapper, type Wrapper } from './wrapper.ts'
 
@@ -17,6 +19,8 @@ export interface ArixOptions extends SourceOptions {
   partner: string
   /** The header, set in the registration's `options.headers`, that names the event where the URL does not. */
   eventHeader?: string | undefined
+  /** For `postern register`: which events, and what only OIDC needs. */
+  registration?: ArixRegistration | undefined
 }
 
 type Options = Omit<ArixOptions, 'check'>
@@ -41,7 +45,16 @@ const timeFields = ['TimeStamp', 'Time', 'CreatedOn', 'CreateDate', 'ProcessedAt
 
 const adapter: Adapter<Options> = {
   vendor: 'arix',
-  options: z.object({ partner: z.string().min(1), eventHeader: z.string().min(1).optional() }),
+  options: z.object({
+    partner: z.string().min(1),
+    eventHeader: z.string().min(1).optional(),
+    registration: z
+      .strictObject({
+        events: z.array(z.string().regex(/^\w+$/, 'expected the name of an event')).min(1).optional(),
+        clientSecret: z.union([z.string().min(1), z.instanceof(Secret)]).optional(),
+      })
+      .optional(),
+  }),
   normalise(request, options) {
     const wrapper = readWrapper(request)
     if ('notUnderstood' in wrapper) return wrapper
@@ -95,6 +108,7 @@ const adapter: Adapter<Options> = {
       : [`or one URL for all, with headers {"${eventHeader}": ["<the event's name>"]}`]),
     'authenticationOptions: Basic with user name and password, or OIDC; to be sent again on every edit.',
   ],
+  registrations,
 }
 
 function refsOf({ content, partner }: Wrapper): Refs {

@@ -54,10 +54,32 @@ function adapterFor(custom: CustomMappings): Adapter {
     setup: url => [
       "Set webhookSharedSecret in the customer's configuration: without it Ballerine signs nothing.",
       'In a workflow definition (or in the body of a workflow run), under config.subscriptions, add:',
-      `{"type":"webhook","url":"${url}","events":["workflow.completed","workflow.state.changed","workflow.context.document.changed"]}`,
+      JSON.stringify(subscription(url)),
       `For a custom webhook plugin set "url" to ${url}/custom/<name>, and its mapping in this source's \`custom\`.`,
+    ],
+    // The one call there is replaces every subscription of the customer: nothing that a program should do unasked.
+    guide: (url, { api }) => [
+      "1. Set webhookSharedSecret in the customer's configuration to the secret of this source's check.",
+      '2. Subscribe at one level only: each sends the same event again, under another id.',
+      "   For one workflow definition (or in the body of a workflow's run) merge this in:",
+      ...JSON.stringify({ config: { subscriptions: [subscription(url)] } }, null, 2)
+        .split('\n')
+        .map(line => `     ${line}`),
+      '   For all workflows of the customer, by a call that replaces all subscriptions the customer has:',
+      `     curl -X POST '${api?.baseUrl ?? 'https://<your Ballerine>'}/api/v1/external/customers/subscriptions' \\`,
+      "       -H 'Authorization: Bearer <the API key of the customer>' -H 'Content-Type: application/json' \\",
+      `       --data '${JSON.stringify({ subscriptions: [subscription(url)] })}'`,
+      `3. For a custom webhook plugin set "url" to ${url}/custom/<name>, and its mapping in this source's \`custom\`.`,
     ],
     redact,
     secretHeaders: ['x-authorization', 'authorization'],
+  }
+}
+
+function subscription(url: string): object {
+  return {
+    type: 'webhook',
+    url,
+    events: ['workflow.completed', 'workflow.state.changed', 'workflow.context.document.changed'],
   }
 }

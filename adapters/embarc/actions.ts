@@ -88,6 +88,11 @@ const actions: ReadonlyMap<string, ReadonlyMap<string, Action>> = new Map([
   ['CLIENT', new Map(clientActions)],
 ])
 
+/** All of them, as `LOAN.APPROVE`. */
+export const knownActions: readonly string[] = [...actions].flatMap(([entity, rows]) =>
+  [...rows.keys()].map(action => `${entity}.${action}`),
+)
+
 /** The row of an entity's action, in whatever case it was sent. */
 export function actionOf(entity: string, action: string): Action | undefined {
   return actions.get(entity.toUpperCase())?.get(action.toUpperCase())

@@ -19,6 +19,7 @@ import { type Action, actionOf } from './actions.ts'
 import { requestAmount } from './amount.ts'
 import { type Command, readCommand } from './command.ts'
 import { outcomeOf } from './outcome.ts'
+import { type EmbarcRegistration, registrations } from './registrations.ts'
 import { sampleBody, sampleTypes } from './sample.ts'
 import { statusAfter } from './status.ts'
 
@@ -26,6 +27,8 @@ export interface EmbarcOptions extends SourceOptions {
   check: Check<'embarc'> | Unverified
   /** The tenant of a source that serves one. Events that a header gives to another get a namespace of their own. */
   tenant?: string | undefined
+  /** For `postern register`: the hook's name and events, and how this API takes `config`. */
+  registration?: EmbarcRegistration | undefined
 }
 
 type Options = Omit<EmbarcOptions, 'check'>
@@ -37,7 +40,19 @@ export function embarc({ check, ...options }: EmbarcOptions): SourceDefinition {
 
 const adapter: Adapter<Options> = {
   vendor: 'embarc',
-  options: z.object({ tenant: z.string().min(1).optional() }),
+  options: z.object({
+    tenant: z.string().min(1).optional(),
+    registration: z
+      .strictObject({
+        name: z.string().min(1).max(100).optional(),
+        events: z
+          .array(z.string().regex(/^\w+\.\w+$/, 'expected an event such as LOAN.APPROVE'))
+          .min(1)
+          .optional(),
+        form: z.enum(['array', 'hash']).optional(),
+      })
+      .optional(),
+  }),
   normalise(request, options) {
     const command = readCommand(request)
     if ('notUnderstood' in command) return command
@@ -79,6 +94,7 @@ const adapter: Adapter<Options> = {
     '  Content Type: json',
     'Creating the hook sends a GET to the URL, which is answered 200 and stored nowhere.',
   ],
+  registrations,
 }
 
 /** Fineract calls its only tenant `default` where nobody named it: that is no tenant to keep apart. */

@@ -1,5 +1,5 @@
 // A static key in a header of the vendor's choice.
-import { assertSecret, type SecretLike, secretUses, secretValues } from '../config/secret.ts'
+import { assertSecret, currentValue, type SecretLike, secretUses, secretValues } from '../config/secret.ts'
 import { type Check, passed, refused } from './check.ts'
 import { equalsAnySecret } from './equal.ts'
 
@@ -24,5 +24,6 @@ export function apiKey({ header, key }: { header: string; key: SecretLike }): Ch
       const value = secretValues(key)[0]
       return value === undefined ? undefined : { ...sample, headers: { ...sample.headers, [header]: value } }
     },
+    credentials: () => [{ kind: 'header', name: header, value: currentValue(key) }],
   }
 }

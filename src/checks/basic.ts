@@ -1,5 +1,5 @@
 // HTTP Basic (RFC 7617): the password may hold colons, the scheme's case does not matter.
-import { assertSecret, type SecretLike, secretUses, secretValues } from '../config/secret.ts'
+import { assertSecret, currentValue, type SecretLike, secretUses, secretValues } from '../config/secret.ts'
 import { decodeBase64 } from './base64.ts'
 import { type Check, passed, refused } from './check.ts'
 import { equalSecret, equalsAnySecret } from './equal.ts'
@@ -40,5 +40,6 @@ export function basic({ username, password }: { username: string; password: Secr
       const authorization = `Basic ${Buffer.from(`${username}:${value}`).toString('base64')}`
       return { ...sample, headers: { ...sample.headers, Authorization: authorization } }
     },
+    credentials: () => [{ kind: 'basic', username, password: currentValue(password) }],
   }
 }

@@ -1,5 +1,5 @@
 // A static bearer token (RFC 6750) in the Authorization header.
-import { assertSecret, type SecretLike, secretUses, secretValues } from '../config/secret.ts'
+import { assertSecret, currentValue, type SecretLike, secretUses, secretValues } from '../config/secret.ts'
 import { type Check, passed, refused } from './check.ts'
 import { equalsAnySecret } from './equal.ts'
 
@@ -34,5 +34,6 @@ export function bearer(token: SecretLike): Check {
       if (value === undefined) return undefined
       return { ...sample, headers: { ...sample.headers, Authorization: `Bearer ${value}` } }
     },
+    credentials: () => [{ kind: 'header', name: 'Authorization', value: `Bearer ${currentValue(token)}` }],
   }
 }

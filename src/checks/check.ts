@@ -35,6 +35,13 @@ export interface SignContext {
   now: number
 }
 
+/** What a sender must have so that it passes, for setting up its side. Holds secrets: never printed as it is. */
+export type Credential =
+  | { kind: 'basic'; username: string; password: string }
+  | { kind: 'header'; name: string; value: string }
+  /** A token that the sender asks the issuer for, as a client of it; that client's secret is not ours to know. */
+  | { kind: 'oidc'; issuer: string; clientId: string | undefined; scope: string | undefined }
+
 /**
  * `Vendor` is `never` for a check that fits any source; a vendor's own check fits that vendor's sources only.
  */
@@ -48,6 +55,11 @@ export interface Check<Vendor extends string = never> {
   verify(request: InboundRequest): Verdict | Promise<Verdict>
   /** Makes a sample genuine, where the secret at hand can: undefined where it cannot (a public key, a foreign token). */
   sign?(sample: SampleRequest, context: SignContext): SampleRequest | undefined
+  /**
+   * What the sender must have beside its URL; empty where it needs nothing. Left out where that cannot be said in these
+   * words (a signature). Throws where a secret of it is not set.
+   */
+  credentials?(): readonly Credential[]
   /** The parts of allOf and anyOf. */
   readonly parts?: { readonly every: boolean; readonly checks: readonly Check<string>[] }
   /** True where it proves little alone: an address. */

@@ -46,6 +46,8 @@ function combined<Vendor extends string>(kind: string, every: boolean, checks: C
     if (typeof check?.verify !== 'function') throw new TypeError(`${kind}: expected checks, got ${String(check)}`)
   }
   const vendor = checks.find(check => check.forVendor !== undefined)?.forVendor
+  const tellers = checks.filter(check => check.credentials !== undefined)
+  const tells = every ? tellers.length === checks.length : tellers.length > 0
   const owners = checks.filter(check => check.ownsSegment !== undefined)
   return {
     kind,
@@ -55,6 +57,9 @@ function combined<Vendor extends string>(kind: string, every: boolean, checks: C
     weak: every ? checks.every(check => check.weak) : checks.some(check => check.weak),
     secrets: checks.flatMap(check => check.secrets),
     parts: { every, checks },
+    ...(tells
+      ? { credentials: () => (every ? tellers : tellers.slice(0, 1)).flatMap(each => each.credentials!()) }
+      : {}),
     ...(owners.length === 0 ? {} : { ownsSegment: segment => owners.some(check => check.ownsSegment?.(segment)) }),
     async verify(request) {
       let last: Verdict | undefined

@@ -53,5 +53,6 @@ export function ipAllowlist(cidrs: readonly string[]): Check {
         : refused('forbidden', `address ${request.address} is not on the allowlist`)
     },
     sign: sample => sample,
+    credentials: () => [],
   }
 }

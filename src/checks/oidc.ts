@@ -51,6 +51,7 @@ export function oidc(options: OidcOptions, timing: Partial<ProviderTiming> = {})
     reads: { headers: ['authorization'], pathToken: false, query: [] },
     needsBody: false,
     secrets: [],
+    credentials: () => [{ kind: 'oidc', issuer, clientId: clients?.[0], scope: scopes.join(' ') || undefined }],
     async verify(request) {
       const presented = presentedToken(request)
       if ('verdict' in presented) return presented.verdict

@@ -22,5 +22,6 @@ export function pathToken(token: SecretLike): Check {
       const value = secretValues(token)[0]
       return value === undefined ? undefined : { ...sample, pathToken: value }
     },
+    credentials: () => [],
   }
 }

@@ -95,6 +95,13 @@ export function secretValues(like: SecretLike): readonly string[] {
   return like.flatMap(secretValues)
 }
 
+/** The newest value, to send. Throws where there is none. */
+export function currentValue(like: SecretLike): string {
+  const [newest] = secretValues(like)
+  if (newest === undefined) throw new Error('the secret is not set')
+  return newest
+}
+
 /** The uses of the secrets within `like`, for the start to resolve. */
 export function secretUses(like: SecretLike, kind: SecretKind): SecretUse[] {
   if (typeof like === 'string') return []
