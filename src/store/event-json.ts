@@ -3,10 +3,10 @@
 import { isUtf8 } from 'node:buffer'
 import { parseJson } from '../json/parse.ts'
 import { carriesOriginal, envelopeOf, type StoredEvent } from './record.ts'
-import type { KeptRequest } from './store.ts'
+import type { Original } from './store.ts'
 
 /** The event; with `request`, its body as `data.original`. */
-export function eventJson(event: StoredEvent, request?: KeptRequest): string {
+export function eventJson(event: StoredEvent, request?: Original): string {
   const envelope = JSON.stringify(envelopeOf(event))
   return `${envelope.slice(0, -1)},"data":${request === undefined ? event.data : withOriginal(event.data, request)}}`
 }
@@ -16,7 +16,7 @@ export function wantsOriginal(event: StoredEvent, include: readonly string[] | u
 }
 
 /** `data` is never empty: it has refs. */
-function withOriginal(data: string, request: KeptRequest): string {
+function withOriginal(data: string, request: Original): string {
   let text = data
   if (data.includes('"original"')) {
     // A mapping may have made a member of this name: there is one, and it is the vendor's.
@@ -27,7 +27,7 @@ function withOriginal(data: string, request: KeptRequest): string {
 }
 
 /** The body as it is where it is JSON, else as a string; of a request without a body its query. */
-function originalJson({ body, query }: KeptRequest): string {
+function originalJson({ body, query }: Original): string {
   if (body.length === 0) return JSON.stringify(query)
   const text = body.toString('utf8').replace(/^\ufeff/, '')
   if (!isUtf8(body)) return JSON.stringify(text)

@@ -2,10 +2,11 @@
 import { type CreateTableBuilder, type Kysely, sql } from 'kysely'
 import type { Migration, MigrationProvider } from 'kysely/migration'
 import { deliveries } from './migrations/deliveries.ts'
+import { entries } from './migrations/entries.ts'
 import { tokens } from './migrations/tokens.ts'
 
 export const migrations: MigrationProvider = {
-  getMigrations: () => Promise.resolve({ '001-inbox': inbox, '002-deliveries': deliveries, '003-tokens': tokens }),
+  getMigrations: () => Promise.resolve({ '001-inbox': inbox, '002-deliveries': deliveries, '003-tokens': tokens, '004-entries': entries }),
 }
 
 const inbox: Migration = {

@@ -88,6 +88,55 @@ export interface EventPage {
   position: number
 }
 
+export interface TimelineQuery {
+  /** `kind/id`. */
+  subject: string
+  /** Undefined: every one in which the subject occurs. */
+  namespace?: string
+  /** Events of these sources alone are seen, and link; undefined: of all. */
+  sources?: readonly string[]
+  /** Exclusive: what lies behind this sequence. */
+  from?: number
+  limit: number
+}
+
+export interface TimelineSubject {
+  namespace: string
+  /** Null: events that are linked themselves, and have no subject. */
+  subject: string | null
+  /** How many were found of it. */
+  events: number
+  /** The refs, as `kind:id`, that its events are linked by; null for the subject that was asked for. */
+  via: string[] | null
+}
+
+export interface TimelinePage {
+  /** Oldest first, by their place in the log. */
+  events: StoredEvent[]
+  /** Where the next page goes on, where there may be more. */
+  next: number | null
+  /** Those asked for, then what is linked, in the order in which it came into the log. */
+  subjects: TimelineSubject[]
+  /** Not everything was looked at: there may be more subjects, or more events of one. */
+  truncated: boolean
+}
+
+/** Of a request, what its event has as `data.original`. */
+export type Original = Pick<KeptRequest, 'body' | 'query'>
+
+/** What came from one source, and what of it did not get in; counted up to 10,000 each. */
+export interface SourceStats {
+  source: string
+  /** Milliseconds since the epoch; null where nothing of it is kept. */
+  lastReceived: number | null
+  /** Events that came into the log in that time. */
+  lastHour: number
+  lastDay: number
+  quarantine: number
+  rejections: number
+  conflicts: number
+}
+
 export interface QuarantineEntry {
   id: Buffer
   source: string
@@ -210,8 +259,19 @@ export interface Store {
 
   list(query: EventQuery): Promise<EventPage>
   event(id: Buffer): Promise<StoredEvent | undefined>
+  timeline(query: TimelineQuery): Promise<TimelinePage>
   /** The request that an event came in. */
   requestOf(event: StoredEvent): Promise<KeptRequest | undefined>
+  /**
+   * By sequence, the originals of the first of these events, as far as they are at most `bytesMax` bytes together, but at
+   * least of one; `upTo` is the last event that they were read of. What is no longer kept is left out.
+   */
+  originals(
+    events: readonly StoredEvent[],
+    bytesMax: number,
+  ): Promise<{ originals: ReadonlyMap<number, Original>; upTo: number }>
+  /** Of every source that anything is kept of, by name. */
+  stats(now: number): Promise<SourceStats[]>
   listQuarantine(page: PageOptions): Promise<Page<Listed<QuarantineEntry>>>
   quarantined(id: Buffer): Promise<Stored<QuarantineEntry> | undefined>
   listRejections(page: PageOptions): Promise<Page<Listed<Rejection>>>

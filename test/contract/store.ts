@@ -8,6 +8,7 @@ import { testLists } from './store/lists.ts'
 import { testRetention } from './store/retention.ts'
 import { testTexts } from './store/texts.ts'
 import { testTokens } from './store/tokens.ts'
+import { testTimelines } from './store/timeline.ts'
 
 export interface StoreEngine {
   name: string
@@ -19,6 +20,7 @@ export function testStore({ name, open }: StoreEngine): void {
     testAppends(open)
     testEntries(open)
     testLists(open)
+    testTimelines(open)
     testRetention(open)
     testTexts(open)
     testDeliveries(open)

@@ -1,8 +1,9 @@
 // What src/store/queries leaves to each engine, on PostgreSQL.
 import { sql } from 'kysely'
 import type { EngineParts } from '../queries.ts'
+import type { WideParts } from '../wide-reads.ts'
 import { minutesInDay } from './functions/days.ts'
-import { findRefs } from './refs.ts'
+import { findEach, findRefs } from './refs.ts'
 
 /** The driver writes it as an array. */
 const list = (sequences: readonly number[]) => [...sequences]
@@ -17,8 +18,9 @@ function between(table: 'minutes' | 'days', from: number | undefined, to: number
   return sql`(select first, last from ${sql.table(table)} where ${sql.join(ends, sql` and `)} order by ${key})`
 }
 
-export const readingParts: EngineParts = {
+export const readingParts: EngineParts & WideParts = {
   findRefs,
+  findEach,
   isListed: (column, sequences) => sql`${sql.ref(column)} = any(${list(sequences)}::bigint[])`,
   list,
   /** The days that lie in it whole, and at its ends the minutes. */

@@ -4,6 +4,7 @@ import { type Kysely, sql } from 'kysely'
 import { quickHash } from '../../quick-hash.ts'
 import type { EngineParts } from '../queries.ts'
 import type { Tables } from '../tables.ts'
+import type { EachFound, EachWalk } from '../timeline.ts'
 
 type RefWalk = Parameters<EngineParts['findRefs']>[1]
 
@@ -23,4 +24,17 @@ export async function findRefs(db: Kysely<Tables>, { refs, newest, low, high, li
     found: rows.flatMap(row => (row.hit ? [row.sequence] : [])),
     last: rows.length < limit ? null : rows.at(-1)!.sequence,
   }
+}
+
+/** One statement for several refs: of each the first `limit` of its events. */
+export async function findEach(db: Kysely<Tables>, { refs, low, high, limit }: EachWalk): Promise<EachFound> {
+  const found = new Map(refs.map(ref => [quickHash(ref), [] as number[]]))
+  const { rows } = await sql<{ key: number; sequence: number }>`
+    select wanted.key, found.sequence from unnest(${[...found.keys()]}::bigint[]) as wanted(key)
+    cross join lateral (
+      select sequence from refs
+      where refs.key = wanted.key and sequence >= ${low} and sequence <= ${high} order by sequence limit ${limit}) as found
+    order by found.sequence`.execute(db)
+  for (const { key, sequence } of rows) found.get(key)!.push(sequence)
+  return new Map(refs.map(ref => [ref, found.get(quickHash(ref))!]))
 }

@@ -5,9 +5,11 @@ import { healthOf } from '../health.ts'
 import { inboxReads } from '../queries.ts'
 import type { AppendStatus, PostgresOptions, Store, StoreObserver } from '../store.ts'
 import { tokens } from '../token-queries.ts'
+import { wideReads } from '../wide-reads.ts'
 import { quarantineCall, rejectCall, requarantineCall } from './entries.ts'
 import { Partitions } from './partitions.ts'
 import { openParts } from './parts.ts'
+import { readingParts } from './reading.ts'
 import { expireEvents } from './retention.ts'
 import { bringUpToDate } from './schema.ts'
 import { refuseUnfinishedCopy } from './unfinished-copy.ts'
@@ -84,6 +86,7 @@ export async function openPostgresStore(
     discard: async id => (await database.call('delete from quarantine where id = $1 returning 1', [id])).length > 0,
 
     ...inboxReads(queries),
+    ...wideReads(database.kysely, readingParts, queries),
 
     expire: (cutoffs, fallback, now, signal) =>
       expireEvents(database, queries, cutoffs, fallback, forgotten, now, signal),

@@ -1,12 +1,14 @@
 // What src/store/queries leaves to each engine, on SQLite.
 import { sql } from 'kysely'
 import type { EngineParts } from '../queries.ts'
-import { findRefs } from './ref-index.ts'
+import type { WideParts } from '../wide-reads.ts'
+import { findEach, findRefs } from './ref-index.ts'
 
 const list = (sequences: readonly number[]) => JSON.stringify(sequences)
 
-export const readingParts: EngineParts = {
+export const readingParts: EngineParts & WideParts = {
   findRefs,
+  findEach,
   isListed: (column, sequences) => sql`${sql.ref(column)} in (select value from json_each(${list(sequences)}))`,
   list,
   findMinutes(db, from, to) {

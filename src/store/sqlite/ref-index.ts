@@ -4,6 +4,7 @@
 import { type Kysely, sql } from 'kysely'
 import { quickHash } from '../../quick-hash.ts'
 import type { Tables } from '../tables.ts'
+import type { EachFound, EachWalk } from '../timeline.ts'
 
 /** 2,048 events: some 35 pages of index, and 500 probes for a million events. */
 const bucketBits = 11
@@ -62,4 +63,28 @@ export async function findRefs(db: Kysely<Tables>, walk: RefWalk): Promise<RefsF
     if (looked >= limit) return { found, last: newest ? row.low : row.high }
   }
   return { found, last: null }
+}
+
+/** The same steps as `findRefs`, for several refs at once: of each the first `limit` of its events. */
+export async function findEach(db: Kysely<Tables>, { refs, low, high, limit }: EachWalk): Promise<EachFound> {
+  const found = new Map(refs.map(ref => [quickHash(ref), [] as number[]]))
+  let keys = [...found.keys()]
+  const last = bucketOf(high)
+  let width = 8
+  for (let first = bucketOf(low); first <= last && keys.length > 0; first += width, width = Math.min(width * 2, 512)) {
+    const { rows } = await sql<{ key: number; sequences: string }>`
+      with recursive buckets(n) as (
+        select ${first} union all select n + 1 from buckets where n < ${Math.min(first + width - 1, last)})
+      select key, json_group_array(sequence) as sequences from (
+        select r.key, r.sequence, row_number() over (partition by r.key order by r.sequence) as place
+        from buckets cross join refs r
+        where r.bucket = buckets.n and r.key in (select value from json_each(${JSON.stringify(keys)}))
+          and r.sequence >= ${low} and r.sequence <= ${high})
+      where place <= ${limit} group by key`.execute(db)
+    for (const { key, sequences } of rows) {
+      found.get(key)!.push(...(JSON.parse(sequences) as number[]).sort((a, b) => a - b))
+    }
+    keys = keys.filter(key => found.get(key)!.length < limit)
+  }
+  return new Map(refs.map(ref => [ref, found.get(quickHash(ref))!.slice(0, limit)]))
 }

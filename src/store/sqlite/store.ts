@@ -12,6 +12,7 @@ import { inboxReads, Queries } from '../queries.ts'
 import type { AppendOutcome, AppendStatus, Store, StoreHealth, StoreObserver } from '../store.ts'
 import type { Tables } from '../tables.ts'
 import { tokens } from '../token-queries.ts'
+import { wideReads } from '../wide-reads.ts'
 import type { Command } from './commands.ts'
 import { sqliteDeliveries } from './deliveries.ts'
 import { kyselyOver } from './dialect.ts'
@@ -105,6 +106,7 @@ export async function openSqliteInbox(path: string, observer?: StoreObserver): P
     discard: id => run<boolean>({ op: 'discard' }, [empty, empty, id]),
 
     ...inboxReads(queries),
+    ...wideReads(reading, readingParts, queries),
 
     expire: (cutoffs, fallback, now, signal) => expireEvents(run, queries, cutoffs, fallback, forgotten, now, signal),
     health: () => health(path, writer, queries),

@@ -1,0 +1,302 @@
+// The timeline: the events of one subject, and of what is linked to it one step away by refs. Which refs link, and how
+// far, is said in src/ref-kinds; everything goes by the engine's index of refs, whose candidates are compared with the
+// events' own. All of it is bounded: see `limits`.
+import type { Expression, Kysely, SqlBool } from 'kysely'
+import { followedAt, isBackdrop, isMatter, sameIdentifier } from '../ref-kinds.ts'
+import type { Queries } from './queries.ts'
+import { refKeys } from './record.ts'
+import type { TimelinePage, TimelineQuery, TimelineSubject } from './store.ts'
+import type { Tables } from './tables.ts'
+
+/** How much is looked at for one page, at the most. */
+const limits = {
+  /** Events that have or mention the subject, whose refs are followed. */
+  own: 1_000,
+  /** Different refs of theirs that are followed. */
+  refs: 64,
+  /** Events that have or mention any of these; and those that are counted. */
+  events: 3_000,
+  /** Subjects that are linked. */
+  subjects: 50,
+}
+/** How long a page may be looked for before it answers with what it has and where to go on. */
+const budgetMs = 2_000
+
+export interface EachWalk {
+  refs: readonly string[]
+  /** Sequences, both included. */
+  low: number
+  high: number
+  limit: number
+}
+
+/** By ref, sequences of events that may have it, ascending. */
+export type EachFound = ReadonlyMap<string, readonly number[]>
+
+/** What each engine does in its own way: sqlite/reading.ts and postgres/reading.ts. */
+export interface TimelineParts {
+  findEach(db: Kysely<Tables>, walk: EachWalk): Promise<EachFound>
+  isListed(column: 'events.sequence', sequences: readonly number[]): Expression<SqlBool>
+}
+
+/** What a timeline goes by of an event. */
+interface Mention {
+  sequence: number
+  namespace: string
+  subject: string | null
+  refs: ReadonlySet<string>
+}
+
+/** A subject in a namespace, as one text. */
+type Place = string
+
+interface Links {
+  /** By namespace, the refs that link there; and those that link everywhere. */
+  within: ReadonlyMap<string, ReadonlySet<string>>
+  everywhere: ReadonlySet<string>
+  asked: string
+}
+
+export class Timelines {
+  readonly #db: Kysely<Tables>
+  readonly #parts: TimelineParts
+  readonly #queries: Pick<Queries, 'extent' | 'bySequence'>
+
+  constructor(db: Kysely<Tables>, parts: TimelineParts, queries: Pick<Queries, 'extent' | 'bySequence'>) {
+    this.#db = db
+    this.#parts = parts
+    this.#queries = queries
+  }
+
+  async timeline(query: TimelineQuery): Promise<TimelinePage> {
+    const { head, oldest } = await this.#queries.extent()
+    if (oldest === 0) return { events: [], next: null, subjects: [], truncated: false }
+    return new Search(this.#db, this.#parts, this.#queries, query, { low: oldest, high: head }).page()
+  }
+}
+
+/** One answer in the making: it looks at no event twice. */
+class Search {
+  readonly #db: Kysely<Tables>
+  readonly #parts: TimelineParts
+  readonly #queries: Pick<Queries, 'bySequence'>
+  readonly #query: TimelineQuery
+  readonly #bounds: { low: number; high: number }
+  readonly #asked: string
+  /** Undefined where it is not to be seen, or is gone. */
+  readonly #seen = new Map<number, Mention | undefined>()
+  /** Of refs whose events were all looked at. */
+  readonly #whole = new Map<string, readonly number[]>()
+  #truncated = false
+
+  constructor(
+    db: Kysely<Tables>,
+    parts: TimelineParts,
+    queries: Pick<Queries, 'bySequence'>,
+    query: TimelineQuery,
+    bounds: { low: number; high: number },
+  ) {
+    this.#db = db
+    this.#parts = parts
+    this.#queries = queries
+    this.#query = query
+    this.#bounds = bounds
+    this.#asked = query.subject.replace('/', ':')
+  }
+
+  async page(): Promise<TimelinePage> {
+    const namespaces = await this.#namespaces()
+    if (namespaces.size === 0) return { events: [], next: null, subjects: [], truncated: this.#truncated }
+    const links = this.#linksOf(namespaces)
+    const linked = await this.#linked(links, namespaces)
+    const subjects = new Map<Place, TimelineSubject>()
+    for (const namespace of namespaces) {
+      const { subject } = this.#query
+      subjects.set(placeOf({ namespace, subject }), { namespace, subject, events: 0, via: null })
+    }
+    for (const [place, { via, ...subject }] of linked) {
+      if (subjects.size - namespaces.size === limits.subjects) {
+        this.#truncated = true
+        break
+      }
+      subjects.set(place, { ...subject, events: 0, via: [...via].sort() })
+    }
+    const refs = [...new Set([...subjects.values()].flatMap(each => this.#refsOf(each)))]
+    await this.#count(refs, subjects, links)
+    const { events, next } = await this.#events(refs, subjects, links)
+    return { events, next, subjects: [...subjects.values()], truncated: this.#truncated }
+  }
+
+  /** Those in which the subject occurs, as the subject of an event or mentioned by one. */
+  async #namespaces(): Promise<Set<string>> {
+    await this.#look([this.#asked], limits.own)
+    const found = new Set(
+      this.#mentions()
+        .filter(({ refs }) => refs.has(this.#asked))
+        .map(each => each.namespace),
+    )
+    const { namespace } = this.#query
+    return namespace === undefined ? found : new Set([namespace].filter(each => found.has(each)))
+  }
+
+  /** What the events of the subject mention, and the subject itself. */
+  #linksOf(namespaces: ReadonlySet<string>): Links {
+    const itself = isBackdrop(kindOf(this.#asked)) ? [] : [this.#asked]
+    const within = new Map([...namespaces].map(namespace => [namespace, new Set(itself)]))
+    const everywhere = new Set<string>()
+    const own = this.#mentions().filter(each => each.subject === this.#query.subject && namespaces.has(each.namespace))
+    const all = new Set([this.#asked, ...own.flatMap(({ refs }) => [...refs])])
+    const followed = [...all]
+      .filter(ref => !isBackdrop(kindOf(ref)))
+      .sort(
+        (a, b) =>
+          Number(b === this.#asked) - Number(a === this.#asked) || followedAt(kindOf(a)) - followedAt(kindOf(b)),
+      )
+    if (followed.length > limits.refs) this.#truncated = true
+    const some = new Set(followed.slice(0, limits.refs))
+    for (const { namespace, refs } of own) {
+      for (const ref of refs) if (some.has(ref)) within.get(namespace)!.add(ref)
+    }
+    for (const same of [...some].flatMap(ref => sameIdentifier(...parted(ref)))) {
+      if (everywhere.size < limits.refs) everywhere.add(same)
+      else this.#truncated = true
+    }
+    return { within, everywhere, asked: this.#asked }
+  }
+
+  /** By place, what is linked and by which refs, in the order in which it came into the log. */
+  async #linked(links: Links, namespaces: ReadonlySet<string>) {
+    const refs = new Set([...links.everywhere, ...[...links.within.values()].flatMap(each => [...each])])
+    await this.#look([...refs], perRef(refs.size))
+    const linked = new Map<Place, { namespace: string; subject: string | null; via: Set<string> }>()
+    for (const mention of this.#mentions()) {
+      const { namespace, subject } = mention
+      if (subject === this.#query.subject && namespaces.has(namespace)) continue
+      const via = viaOf(mention, links)
+      if (via.length === 0) continue
+      const place = placeOf(mention)
+      const known = linked.get(place) ?? { namespace, subject, via: new Set<string>() }
+      for (const ref of via) known.via.add(ref)
+      linked.set(place, known)
+    }
+    return linked
+  }
+
+  /** Fills in how many events each of them has, as far as they are looked at. */
+  async #count(refs: readonly string[], subjects: ReadonlyMap<Place, TimelineSubject>, links: Links): Promise<void> {
+    await this.#look(refs, perRef(refs.length))
+    for (const mention of this.#mentions()) {
+      if (isOf(mention, subjects, links)) subjects.get(placeOf(mention))!.events++
+    }
+  }
+
+  async #events(refs: readonly string[], subjects: ReadonlyMap<Place, TimelineSubject>, links: Links) {
+    const { from = 0, limit } = this.#query
+    const { high } = this.#bounds
+    const picked: number[] = []
+    const deadline = performance.now() + budgetMs
+    let at = Math.max(this.#bounds.low, from + 1)
+    while (at <= high && picked.length <= limit && performance.now() < deadline) {
+      const { sequences, end } = await this.#step(refs, at)
+      await this.#read(sequences)
+      for (const sequence of sequences) {
+        const mention = this.#seen.get(sequence)
+        if (mention !== undefined && isOf(mention, subjects, links)) picked.push(sequence)
+      }
+      at = end + 1
+    }
+    const some = picked.slice(0, limit)
+    const events = await this.#queries.bySequence(some)
+    const next = picked.length > limit ? some.at(-1)! : at <= high ? at - 1 : null
+    return { events: events.sort((a, b) => a.sequence - b.sequence), next }
+  }
+
+  /** From `at` on, and how far all of the refs were looked for. */
+  async #step(refs: readonly string[], at: number): Promise<{ sequences: number[]; end: number }> {
+    const { high } = this.#bounds
+    const known = refs.map(ref => this.#whole.get(ref))
+    if (known.every(sequences => sequences !== undefined)) {
+      return { sequences: ascending(known.flat().filter(sequence => sequence >= at)), end: high }
+    }
+    const limit = perRef(refs.length)
+    const found = [...(await this.#parts.findEach(this.#db, { refs, low: at, high, limit })).values()]
+    const end = Math.min(high, ...found.filter(({ length }) => length === limit).map(sequences => sequences.at(-1)!))
+    return { sequences: ascending(found.flat().filter(sequence => sequence <= end)), end }
+  }
+
+  /** Reads the events that have any of the refs, of each the first `limit`. */
+  async #look(refs: readonly string[], limit: number): Promise<void> {
+    const unknown = refs.filter(ref => !this.#whole.has(ref))
+    if (unknown.length === 0) return
+    const found = await this.#parts.findEach(this.#db, { refs: unknown, ...this.#bounds, limit })
+    for (const [ref, sequences] of found) {
+      if (sequences.length < limit) this.#whole.set(ref, sequences)
+      else this.#truncated = true
+    }
+    await this.#read(ascending([...found.values()].flat()))
+  }
+
+  async #read(sequences: readonly number[]): Promise<void> {
+    const unseen = sequences.filter(sequence => !this.#seen.has(sequence))
+    if (unseen.length === 0) return
+    const { sources } = this.#query
+    for (const sequence of unseen) this.#seen.set(sequence, undefined)
+    const rows = await this.#db
+      .selectFrom('events')
+      .innerJoin('kinds', 'kinds.id', 'events.kind')
+      .select(['events.sequence', 'events.subject', 'events.data', 'kinds.namespace', 'kinds.source'])
+      .where(this.#parts.isListed('events.sequence', unseen))
+      .execute()
+    for (const { sequence, namespace, subject, data, source } of rows) {
+      if (sources !== undefined && !sources.includes(source)) continue
+      const { refs } = JSON.parse(data) as { refs: Record<string, string> }
+      this.#seen.set(sequence, { sequence, namespace, subject, refs: new Set(refKeys(refs, subject)) })
+    }
+  }
+
+  /** All that was looked at, as it came into the log. */
+  #mentions(): Mention[] {
+    return [...this.#seen.values()].filter(each => each !== undefined).sort((a, b) => a.sequence - b.sequence)
+  }
+
+  /** What its events are found by: of those without a subject, what links them. */
+  #refsOf({ subject, via }: TimelineSubject): string[] {
+    return subject === null ? [...(via ?? [])] : [subject.replace('/', ':')]
+  }
+}
+
+/** The refs by which an event, or its subject, is linked. */
+function viaOf({ namespace, subject, refs }: Mention, { within, everywhere, asked }: Links): string[] {
+  const here = within.get(namespace)
+  const own = subject?.replace('/', ':')
+  return [...refs].filter(
+    ref => everywhere.has(ref) || (here?.has(ref) === true && (ref === asked || ref === own || isMatter(kindOf(ref)))),
+  )
+}
+
+/** Whether the event is one of theirs. */
+function isOf(mention: Mention, subjects: ReadonlyMap<Place, unknown>, links: Links): boolean {
+  if (!subjects.has(placeOf(mention))) return false
+  return mention.subject !== null || viaOf(mention, links).length > 0
+}
+
+function placeOf({ namespace, subject }: { namespace: string; subject: string | null }): Place {
+  return `${namespace}\n${subject ?? ''}`
+}
+
+function perRef(refs: number): number {
+  return Math.min(limits.own, Math.floor(limits.events / Math.max(1, refs)))
+}
+
+function ascending(sequences: readonly number[]): number[] {
+  return [...new Set(sequences)].sort((a, b) => a - b)
+}
+
+function kindOf(ref: string): string {
+  return parted(ref)[0]
+}
+
+function parted(ref: string): [kind: string, value: string] {
+  const colon = ref.indexOf(':')
+  return [ref.slice(0, colon), ref.slice(colon + 1)]
+}
