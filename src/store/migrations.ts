@@ -6,7 +6,8 @@ import { entries } from './migrations/entries.ts'
 import { tokens } from './migrations/tokens.ts'
 
 export const migrations: MigrationProvider = {
-  getMigrations: () => Promise.resolve({ '001-inbox': inbox, '002-deliveries': deliveries, '003-tokens': tokens, '004-entries': entries }),
+  getMigrations: () =>
+    Promise.resolve({ '001-inbox': inbox, '002-deliveries': deliveries, '003-tokens': tokens, '004-entries': entries }),
 }
 
 const inbox: Migration = {

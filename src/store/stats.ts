@@ -121,7 +121,7 @@ export class Stats {
         from found where found.source is not null)
       select source, (
         select count(*) from (
-          select number from ${name} where ${name}.source = found.source order by number limit ${entriesMax}) as some
+          select number from ${name} where ${name}.source = found.source order by number limit ${entriesMax}) as counted
         ) as count
       from found where source is not null`.execute(this.#db)
     return rows
