@@ -1,6 +1,7 @@
 // Builds the parts of one process and joins them. Tests start it as main does, with their own clock and log.
 import { dirname, join } from 'node:path'
 import type { SourceDefinition } from './adapter.ts'
+import { byAdminTokens } from './api/access.ts'
 import { Readers, type ReadersParts } from './api/readers.ts'
 import { type Chance, type Clock, systemChance, systemClock } from './clock.ts'
 import type { Config } from './config/config.ts'
@@ -80,7 +81,8 @@ export async function startGateway({
   readers: readersOptions = {},
 }: GatewayOptions): Promise<Gateway> {
   validateConfig(config)
-  const token = resolveAll(settings, config, env, chance)
+  const tokens = resolveAll(settings, config, env, chance)
+  const [token] = tokens
   const sources = Object.entries(config.sources).map(([name, definition]) => sourceOf(name, definition))
   warnOfWeakChecks(sources, log)
   if (token.length < keyLengthMin) log.warn({}, `${tokenName} has fewer than ${keyLengthMin} characters`)
@@ -144,6 +146,7 @@ export async function startGateway({
     readers,
     secondLook: { store, box, sources: byName, log, ...watch },
     token,
+    authenticate: byAdminTokens(tokens),
     publicUrl: config.publicUrl ?? `http://${settings.host}:${settings.port}`,
     control: delivery,
     announcer,
@@ -243,8 +246,13 @@ async function beginOrWait(begin: () => Promise<void>, store: SpooledStore, endi
   return start.promise
 }
 
-/** Resolves every secret and returns the admin token. */
-function resolveAll(settings: Settings, config: Config, env: NodeJS.ProcessEnv, chance: Chance): string {
+/** Resolves every secret and returns the admin token, and while a rotation lasts the one before it. */
+function resolveAll(
+  settings: Settings,
+  config: Config,
+  env: NodeJS.ProcessEnv,
+  chance: Chance,
+): readonly [string, ...string[]] {
   const token = new Secret(tokenName)
   const uses: NamedUse[] = [
     ...Object.entries(config.sources).flatMap(([name, { check }]: [string, SourceDefinition]) =>
@@ -267,7 +275,7 @@ function resolveAll(settings: Settings, config: Config, env: NodeJS.ProcessEnv, 
     problems.push(`${tokenName}: expected at least ${keyLengthMin} characters`)
   }
   if (problems.length > 0) throw new ConfigError(problems)
-  return token.values()[0]!
+  return token.values() as readonly [string, ...string[]]
 }
 
 function warnOfWeakChecks(sources: readonly Source[], log: Log): void {

@@ -5,8 +5,9 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { dirname, join, relative, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { root as apiRoot, type InboxParts, inboxApi } from '../src/api/inbox.ts'
+import { root as apiRoot, type InboxParts, inboxRoutes } from '../src/api/inbox.ts'
 import { deliveryListParameters, eventListParameters, pageParameters } from '../src/api/parameters.ts'
+import { routingPath } from '../src/api/route.ts'
 import { errorStatus } from '../src/errors.ts'
 import { type CatalogueType, catalogue } from '../src/event.ts'
 import { keys } from './contract/fixture.ts'
@@ -156,10 +157,10 @@ describe('docs/api.md', () => {
       ([, method, path, more]) =>
         [path!, ...[...more!.matchAll(/`([^`]+)`/g)].map(([, each]) => each!)].map(each => `${method} ${each}`),
     )
-    const routes = inboxApi({ token: 'none', store: {} } as InboxParts).routes.filter(({ method }) => method !== 'ALL')
+    const routes = inboxRoutes({ token: 'none', store: {} } as InboxParts).map(({ definition }) => definition)
     expect(apiRoot).toBe('/api/v1')
     expect([...new Set(documented)].toSorted()).toEqual(
-      routes.map(({ method, path }) => `${method} ${path}`).toSorted(),
+      routes.map(each => `${each.method.toUpperCase()} ${routingPath(each)}`).toSorted(),
     )
   })
 

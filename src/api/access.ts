@@ -1,26 +1,67 @@
-// Who may ask: whoever presents the token. Nothing else of a request is looked at before that.
-import type { MiddlewareHandler } from 'hono'
+// Who may ask, and what: whoever presents a token, by its scopes. Nothing else of a request is looked at before that.
+import type { Context, MiddlewareHandler } from 'hono'
 import { bearerCredentials } from '../checks/bearer.ts'
 import { equalsAnySecret } from '../checks/equal.ts'
+import { AppError } from '../errors.ts'
 import { problemResponse } from './problem.ts'
 
-/** Whether this `Authorization` presents the token. */
-export function presentsToken(authorization: string | undefined, token: string): boolean {
-  const presented = bearerCredentials(authorization)
-  return presented !== undefined && equalsAnySecret(presented, [token])
+/** `raw`: a stranger's bytes; `operate`: what moves deliveries; `admin`: subscriptions, tokens, and all the others. */
+export const scopes = ['read', 'raw', 'operate', 'admin'] as const
+export type Scope = (typeof scopes)[number]
+
+/** Who asks. */
+export interface Principal {
+  name: string
+  /** `tok_…`; null: the token of the environment. */
+  tokenId: string | null
+  scopes: ReadonlySet<Scope>
+  /** The sources that it is limited to; null: all. */
+  sources: readonly string[] | null
 }
 
-/** Lets through what presents the token in `Authorization`, and nothing else. */
-export function tokenWanted(token: string): MiddlewareHandler {
+/** Who presents this `Authorization`; undefined: nobody that is known. */
+export type Authenticate = (authorization: string | undefined) => Promise<Principal | undefined>
+
+export interface PrincipalVariables {
+  principal: Principal
+}
+
+export const adminPrincipal: Principal = { name: 'admin', tokenId: null, scopes: new Set(scopes), sources: null }
+
+/** Knows the tokens of the environment, and no others. */
+export function byAdminTokens(tokens: readonly string[]): Authenticate {
+  return async authorization => {
+    const presented = bearerCredentials(authorization)
+    return presented !== undefined && equalsAnySecret(presented, tokens) ? adminPrincipal : undefined
+  }
+}
+
+/** `admin` is all of them, and each of the others lets one read. */
+export function allows(principal: Principal, scope: Scope): boolean {
+  const { scopes } = principal
+  return scopes.has(scope) || scopes.has('admin') || (scope === 'read' && scopes.size > 0)
+}
+
+/** Throws AppError `forbidden`, which names the scope. */
+export function assertAllowed(principal: Principal, scope: Scope): void {
+  if (allows(principal, scope)) return
+  const detail = `this takes a token with the scope '${scope}'`
+  throw new AppError('forbidden', detail, { errors: [{ parameter: 'Authorization', detail }] })
+}
+
+/** Lets through whoever presents a token in `Authorization`, as the context's `principal`, and nobody else. */
+export function tokenWanted(authenticate: Authenticate): MiddlewareHandler<{ Variables: PrincipalVariables }> {
   return async (context, next) => {
-    const authorization = context.req.header('authorization')
-    if (!presentsToken(authorization, token)) {
-      const isBearer = bearerCredentials(authorization) !== undefined
-      const challenge = isBearer ? 'Bearer error="invalid_token"' : 'Bearer'
-      return problemResponse('unauthenticated', 'send `Authorization: Bearer <token>`', [], {
-        'www-authenticate': challenge,
-      })
-    }
+    const principal = await authenticate(context.req.header('authorization'))
+    if (principal === undefined) return unauthenticated(context)
+    context.set('principal', principal)
     return next()
   }
+}
+
+function unauthenticated(context: Context): Response {
+  const isBearer = bearerCredentials(context.req.header('authorization')) !== undefined
+  return problemResponse('unauthenticated', 'send `Authorization: Bearer <token>`', [], {
+    'www-authenticate': isBearer ? 'Bearer error="invalid_token"' : 'Bearer',
+  })
 }

@@ -1,9 +1,13 @@
 // Reading the small JSON bodies that the API takes, bounded while they are read.
+
+import { z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
-import type { z } from 'zod'
 import { AppError } from '../errors.ts'
 
 const bytesMax = 64 * 1024
+
+/** Of what takes no body: an empty one, or `{}`. */
+export const nothing = z.strictObject({})
 
 /** The body by its schema; an empty one is `{}`. Throws AppError `bad_request` that points at the member. */
 export async function readBody<Schema extends z.ZodType>(context: Context, schema: Schema): Promise<z.infer<Schema>> {

@@ -1,80 +1,136 @@
 // The routes of deliveries: what became of each, and trying one again.
-import type { Context } from 'hono'
-import { z } from 'zod'
 import { AppError } from '../errors.ts'
-import { decodeId } from '../ids.ts'
-import { type DeliveryFilter, deliveryKey } from '../store/deliveries.ts'
-import { readBody } from './body.ts'
-import { describeAttempt, describeDeliveries } from './delivery-form.ts'
+import type { DeliveryFilter } from '../store/deliveries.ts'
+import { nothing } from './body.ts'
+import {
+  attemptExample,
+  deliveryExample,
+  deliveryForm,
+  deliveryWithAttemptsForm,
+  describeAttempt,
+  describeDeliveries,
+} from './delivery-form.ts'
 import { assertThere, type DeliveryRoutesParts, subscriptionRow } from './delivery-parts.ts'
-import type { Api } from './events.ts'
-import { badParameter, deliveryListParameters, limitDefault, noParameters, readParameters } from './parameters.ts'
+import { listForm } from './event-form.ts'
+import { badParameter, deliveryListParameters, limitDefault } from './parameters.ts'
+import { deliveryPath, eventPath } from './path.ts'
 import { found } from './resource.ts'
+import { type ApiRoute, defineRoute } from './route.ts'
 
-export function deliveryRoutes(api: Api, { store, control, cursor, clock }: DeliveryRoutesParts): void {
+const tag = 'Deliveries'
+const deliveryListForm = listForm(deliveryForm).openapi('DeliveryList')
+const listExample = { items: [deliveryExample], next: null }
+
+export function deliveryRoutes({ store, control, cursor, clock }: DeliveryRoutesParts): ApiRoute[] {
   const { deliveries } = store
 
-  api.get('/deliveries', async context => {
-    const {
-      subscription,
-      state,
-      limit = limitDefault,
-      cursor: given,
-    } = readParameters(deliveryListParameters, context.req.url)
-    const filter: DeliveryFilter = {}
-    if (subscription !== undefined) {
-      const row = await subscriptionRow(store, subscription)
-      if (row === undefined) throw badParameter('subscription', 'there is no such subscription')
-      filter.subscription = row.number
-    }
-    if (state !== undefined) filter.state = state
-    const question = { list: 'deliveries', subscription, state }
-    const page = { limit, ...(given === undefined ? {} : { cursor: cursor.readPlace(given, question) }) }
-    const { items, next } = await deliveries.list(filter, page)
-    return context.json({
-      items: await describeDeliveries(store, items),
-      next: next === null ? null : cursor.writePlace(next, question),
-    })
-  })
+  const list = defineRoute(
+    {
+      method: 'get',
+      path: '/deliveries',
+      name: 'listDeliveries',
+      tag,
+      summary: 'Deliveries, newest first',
+      scope: 'read',
+      query: deliveryListParameters,
+      answers: { 200: { description: 'A page of deliveries', schema: deliveryListForm, example: listExample } },
+      problems: ['bad_cursor'],
+    },
+    async ({ query: { subscription, state, limit = limitDefault, cursor: given } }) => {
+      const filter: DeliveryFilter = {}
+      if (subscription !== undefined) {
+        const row = await subscriptionRow(store, subscription)
+        if (row === undefined) throw badParameter('subscription', 'there is no such subscription')
+        filter.subscription = row.number
+      }
+      if (state !== undefined) filter.state = state
+      const question = { list: 'deliveries', subscription, state }
+      const page = { limit, ...(given === undefined ? {} : { cursor: cursor.readPlace(given, question) }) }
+      const { items, next } = await deliveries.list(filter, page)
+      return {
+        items: await describeDeliveries(store, items),
+        next: next === null ? null : cursor.writePlace(next, question),
+      }
+    },
+  )
 
-  api.get('/deliveries/:id', async context => {
-    readParameters(noParameters, context.req.url)
-    const key = keyOf(context)
-    const delivery = found(await deliveries.delivery(key))
-    const [described] = await describeDeliveries(store, [delivery])
-    return context.json({ ...described, attempts: (await deliveries.attempts(key)).map(describeAttempt) })
-  })
+  const one = defineRoute(
+    {
+      method: 'get',
+      path: '/deliveries/{id}',
+      name: 'getDelivery',
+      tag,
+      summary: 'One delivery, with its attempts',
+      scope: 'read',
+      params: deliveryPath,
+      answers: {
+        200: {
+          description: 'The delivery',
+          schema: deliveryWithAttemptsForm,
+          example: { ...deliveryExample, attempts: [attemptExample] },
+        },
+      },
+    },
+    async ({ params: { id } }) => {
+      const delivery = found(await deliveries.delivery(id))
+      const [described] = await describeDeliveries(store, [delivery])
+      return { ...described!, attempts: (await deliveries.attempts(id)).map(describeAttempt) }
+    },
+  )
 
-  api.get('/events/:id/deliveries', async context => {
-    readParameters(noParameters, context.req.url)
-    const id = found(decodeId('evt_', context.req.param('id')))
-    const event = found(await store.event(id))
-    return context.json({
-      items: await describeDeliveries(store, await deliveries.ofEvent(event.sequence)),
-      next: null,
-    })
-  })
+  const ofEvent = defineRoute(
+    {
+      method: 'get',
+      path: '/events/{id}/deliveries',
+      name: 'listEventDeliveries',
+      tag,
+      summary: 'All deliveries of one event, replays among them',
+      scope: 'read',
+      params: eventPath,
+      answers: { 200: { description: 'The deliveries', schema: deliveryListForm, example: listExample } },
+    },
+    async ({ params }) => {
+      const event = found(await store.event(params.id))
+      return { items: await describeDeliveries(store, await deliveries.ofEvent(event.sequence)), next: null }
+    },
+  )
 
-  api.post('/deliveries/:id/retry', async context => {
-    readParameters(noParameters, context.req.url)
-    const key = keyOf(context)
-    const { state } = found(await deliveries.delivery(key))
-    await readBody(context, z.strictObject({}))
-    const row = (await deliveries.subscriptions()).find(({ number }) => number === key.subscription)
-    assertThere(found(row))
-    if (!(await deliveries.retry(key, clock.now()))) {
-      throw new AppError(
-        'not_settled',
-        `this delivery is ${state}: only one that is dead, skipped or cancelled is tried again; ` +
-          'one that succeeded can be replayed by its event',
-      )
-    }
-    control.changed()
-    const [described] = await describeDeliveries(store, [found(await deliveries.delivery(key))])
-    return context.json(described!)
-  })
-}
+  const retry = defineRoute(
+    {
+      method: 'post',
+      path: '/deliveries/{id}/retry',
+      name: 'retryDelivery',
+      tag,
+      summary: 'Tries a delivery that is dead, skipped or cancelled again',
+      scope: 'operate',
+      audit: 'delivery.retry',
+      params: deliveryPath,
+      body: nothing,
+      answers: {
+        200: {
+          description: 'The delivery, with a fresh budget',
+          schema: deliveryForm,
+          example: { ...deliveryExample, state: 'pending', failures: 0 },
+        },
+      },
+      problems: ['not_settled', 'subscription_removed'],
+    },
+    async ({ params: { id } }) => {
+      const { state } = found(await deliveries.delivery(id))
+      const row = (await deliveries.subscriptions()).find(({ number }) => number === id.subscription)
+      assertThere(found(row))
+      if (!(await deliveries.retry(id, clock.now()))) {
+        throw new AppError(
+          'not_settled',
+          `this delivery is ${state}: only one that is dead, skipped or cancelled is tried again; ` +
+            'one that succeeded can be replayed by its event',
+        )
+      }
+      control.changed()
+      const [described] = await describeDeliveries(store, [found(await deliveries.delivery(id))])
+      return described!
+    },
+  )
 
-function keyOf(context: Context) {
-  return found(deliveryKey(context.req.param('id') ?? ''))
+  return [list, one, ofEvent, retry]
 }

@@ -1,4 +1,5 @@
 // What the routes about deliveries work with.
+import { z } from '@hono/zod-openapi'
 import type { Chance, Clock } from '../clock.ts'
 import type { DeliveryControl } from '../delivery/control.ts'
 import type { Egress } from '../delivery/egress.ts'
@@ -23,6 +24,12 @@ export interface DeliveryRoutesParts {
   /** How long a dry run may look for matches. Default 5,000 ms. */
   dryRunMs?: number | undefined
 }
+
+/** A body's member that names one. */
+export const subscriptionMember = z
+  .string({ error: 'expected the name of a subscription' })
+  .max(63)
+  .meta({ description: "the subscription's name" })
 
 export async function subscriptionRow(store: Store, name: string): Promise<SubscriptionRow | undefined> {
   return (await store.deliveries.subscriptions()).find(row => row.name === name)

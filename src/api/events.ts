@@ -1,31 +1,29 @@
 // The routes of events: the list, one of them, its bytes, and what waits for more.
-import type { HttpBindings } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
-import type { Context, Hono } from 'hono'
-import { decodeId } from '../ids.ts'
-import { eventJson, wantsOriginal } from '../store/event-json.ts'
+import { z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import { eventJson } from '../store/event-json.ts'
 import { type StoredEvent, sequenceText } from '../store/record.ts'
 import type { EventPage, Store } from '../store/store.ts'
 import type { Cursors } from './cursor.ts'
 import { filterOf } from './event-filter.ts'
+import { eventExample, eventForm, eventListForm, sequenceForm } from './event-form.ts'
+import { carriesOriginal, type Originals, originalsAudit, originalsFor } from './originals.ts'
 import {
   badParameter,
   eventListParameters,
   eventParameters,
   eventStreamParameters,
   limitDefault,
-  noParameters,
-  readParameters,
   sequence,
 } from './parameters.ts'
+import { eventPath } from './path.ts'
 import { waitForPage } from './poll.ts'
 import { assertPosition } from './position.ts'
 import type { Readers } from './readers.ts'
-import { found, json, raw } from './resource.ts'
+import { found, json, raw, rawAnswer } from './resource.ts'
+import { type ApiRoute, defineRoute } from './route.ts'
 import { openStream, streamHeaders } from './stream.ts'
-
-/** The API's routes see Node's own request and response. */
-export type Api = Hono<{ Bindings: HttpBindings }>
 
 export interface EventRoutesParts {
   store: Store
@@ -33,78 +31,147 @@ export interface EventRoutesParts {
   cursor: Cursors
 }
 
+const tag = 'Events'
 /** Characters after which a page ends: with originals, 500 events could be gigabytes. */
 const pageLengthMax = 8 * 1024 * 1024
 
-export function eventRoutes(api: Api, { store, readers, cursor }: EventRoutesParts): void {
-  api.get('/events', async context => {
-    const {
-      limit = limitDefault,
-      cursor: given,
-      after,
-      wait,
-      order: asked,
-      include,
-      ...filters
-    } = readParameters(eventListParameters, context.req.url)
-    if (after !== undefined && (given !== undefined || asked !== undefined)) {
-      throw badParameter('after', 'expected neither `cursor` nor `order` beside `after`, which is ascending')
-    }
-    if (wait !== undefined && after === undefined) {
-      throw badParameter('wait', 'expected `after` beside `wait`: what comes behind it is waited for')
-    }
-    const order = after !== undefined ? 'oldest' : (asked ?? 'newest')
-    const filter = filterOf(filters)
-    const question = { ...filter, order }
-    let page: EventPage
-    if (after === undefined) {
-      const from = given === undefined ? undefined : cursor.read(given, question)
-      page = await store.list({ filter, order, limit, ...(from === undefined ? {} : { from }) })
-    } else {
-      const query = { filter, order, limit, from: after } as const
-      if (wait === undefined || wait === 0) page = await store.list(query)
-      else {
-        await assertPosition(store, after)
-        page = await waitForPage(context.env.outgoing, readers, query, wait)
+export function eventRoutes({ store, readers, cursor }: EventRoutesParts): ApiRoute[] {
+  const list = defineRoute(
+    {
+      method: 'get',
+      path: '/events',
+      name: 'listEvents',
+      tag,
+      summary: 'Events, newest first, or behind a position',
+      scope: 'read',
+      audit: originalsAudit,
+      query: eventListParameters,
+      answers: {
+        200: {
+          description: 'A page of events',
+          schema: eventListForm,
+          example: { items: [eventExample], next: null },
+        },
+      },
+      problems: ['bad_cursor', 'position_gone'],
+    },
+    async ({ context, principal, query }) => {
+      const { limit = limitDefault, cursor: given, after, wait, order: asked, include, ...filters } = query
+      const originals = originalsFor(principal, include)
+      if (after !== undefined && (given !== undefined || asked !== undefined)) {
+        throw badParameter('after', 'expected neither `cursor` nor `order` beside `after`, which is ascending')
       }
-      // After the read: what is there now was there then.
-      await assertPosition(store, after)
-    }
-    return listed(page, { include, question, isPositioned: after !== undefined })
-  })
+      if (wait !== undefined && after === undefined) {
+        throw badParameter('wait', 'expected `after` beside `wait`: what comes behind it is waited for')
+      }
+      const order = after !== undefined ? 'oldest' : (asked ?? 'newest')
+      const filter = filterOf(filters)
+      const question = { ...filter, order }
+      let page: EventPage
+      if (after === undefined) {
+        const from = given === undefined ? undefined : cursor.read(given, question)
+        page = await store.list({ filter, order, limit, ...(from === undefined ? {} : { from }) })
+      } else {
+        const query = { filter, order, limit, from: after } as const
+        if (wait === undefined || wait === 0) page = await store.list(query)
+        else {
+          await assertPosition(store, after)
+          page = await waitForPage(context.env.outgoing, readers, query, wait)
+        }
+        // After the read: what is there now was there then.
+        await assertPosition(store, after)
+      }
+      return listed(page, { originals, question, isPositioned: after !== undefined })
+    },
+  )
 
-  api.get('/events/stream', async context => {
-    const { after, include, ...filters } = readParameters(eventStreamParameters, context.req.url)
-    const last = lastEventId(context)
-    const given = last ?? after
-    // From now on: what is acknowledged after this was answered.
-    const position = given ?? (await store.extent()).head
-    if (given !== undefined) await assertPosition(store, given, last === undefined ? 'after' : 'Last-Event-ID')
-    const { incoming, outgoing } = context.env
-    if (incoming.method === 'HEAD') return new Response(null, { headers: streamHeaders })
-    await openStream(outgoing, readers, { filter: filterOf(filters), include, position })
-    return new Response(null, RESPONSE_ALREADY_SENT)
-  })
+  const stream = defineRoute(
+    {
+      method: 'get',
+      path: '/events/stream',
+      name: 'streamEvents',
+      tag,
+      summary: 'Events as they are committed, as server-sent events',
+      description:
+        'Each `data` is an event as JSON, each `id` its sequence. Come again with the last `id` as `Last-Event-ID`, or ' +
+        'as `after`, and nothing is missed and nothing doubled.',
+      scope: 'read',
+      audit: originalsAudit,
+      query: eventStreamParameters,
+      headers: z.object({
+        'Last-Event-ID': sequenceForm
+          .optional()
+          .meta({ description: 'the last `id` that came; counts for more than `after`' }),
+      }),
+      answers: {
+        200: {
+          description: 'A stream that does not end by itself',
+          contentType: 'text/event-stream',
+          example: `id: ${eventExample.sequence}\ndata: ${JSON.stringify(eventExample)}\n\n`,
+        },
+      },
+      problems: ['position_gone'],
+    },
+    async ({ context, principal, query }) => {
+      const { after, include, ...filters } = query
+      const originals = originalsFor(principal, include)
+      const last = lastEventId(context)
+      const given = last ?? after
+      // From now on: what is acknowledged after this was answered.
+      const position = given ?? (await store.extent()).head
+      if (given !== undefined) await assertPosition(store, given, last === undefined ? 'after' : 'Last-Event-ID')
+      const { incoming, outgoing } = context.env
+      if (incoming.method === 'HEAD') return new Response(null, { headers: streamHeaders })
+      await openStream(outgoing, readers, { filter: filterOf(filters), originals, position })
+      return new Response(null, RESPONSE_ALREADY_SENT)
+    },
+  )
 
-  api.get('/events/:id', async context => {
-    const { include } = readParameters(eventParameters, context.req.url)
-    return json(await text(await eventOf(context), include))
-  })
+  const one = defineRoute(
+    {
+      method: 'get',
+      path: '/events/{id}',
+      name: 'getEvent',
+      tag,
+      summary: 'One event',
+      scope: 'read',
+      audit: originalsAudit,
+      params: eventPath,
+      query: eventParameters,
+      answers: { 200: { description: 'The event', schema: eventForm, example: eventExample } },
+    },
+    async ({ principal, params, query: { include } }) => {
+      const originals = originalsFor(principal, include)
+      return json(await text(found(await store.event(params.id)), originals))
+    },
+  )
 
-  api.get('/events/:id/raw', async context => {
-    readParameters(noParameters, context.req.url)
-    return raw(await store.requestOf(await eventOf(context)))
-  })
+  const bytes = defineRoute(
+    {
+      method: 'get',
+      path: '/events/{id}/raw',
+      name: 'getEventRaw',
+      tag,
+      summary: "The body of an event's request, byte for byte",
+      scope: 'raw',
+      audit: 'event.raw',
+      params: eventPath,
+      answers: { 200: rawAnswer },
+    },
+    async ({ params }) => raw(await store.requestOf(found(await store.event(params.id)))),
+  )
+
+  return [list, stream, one, bytes]
 
   async function listed(
     page: EventPage,
-    asked: { include: readonly string[] | undefined; question: unknown; isPositioned: boolean },
+    asked: { originals: Originals; question: unknown; isPositioned: boolean },
   ): Promise<Response> {
     const items: string[] = []
     let length = 0
     for (const event of page.events) {
       if (length > pageLengthMax) break
-      length += items[items.push(await text(event, asked.include)) - 1]!.length
+      length += items[items.push(await text(event, asked.originals)) - 1]!.length
     }
     // A page cut short goes on behind the last event that is in it.
     const cut = items.length < page.events.length ? page.events[items.length - 1]!.sequence : undefined
@@ -114,13 +181,8 @@ export function eventRoutes(api: Api, { store, readers, cursor }: EventRoutesPar
     return json(`{"items":[${items.join(',')}],"next":${JSON.stringify(next)}${position}}`)
   }
 
-  async function text(event: StoredEvent, include: readonly string[] | undefined): Promise<string> {
-    return eventJson(event, wantsOriginal(event, include) ? await store.requestOf(event) : undefined)
-  }
-
-  async function eventOf(context: Context): Promise<StoredEvent> {
-    const id = decodeId('evt_', context.req.param('id') ?? '')
-    return found(id && (await store.event(id)))
+  async function text(event: StoredEvent, originals: Originals): Promise<string> {
+    return eventJson(event, carriesOriginal(event, originals) ? await store.requestOf(event) : undefined)
   }
 }
 

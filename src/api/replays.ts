@@ -1,126 +1,187 @@
 // The routes of replays: an event once more, or all that a filter takes, to whom they are sent and how far they are.
-import { z } from 'zod'
+import { z } from '@hono/zod-openapi'
 import { isoTime } from '../clock.ts'
 import { matcher } from '../delivery/match.ts'
 import type { PublicForm } from '../delivery/public-form.ts'
 import { AppError } from '../errors.ts'
-import { decodeId } from '../ids.ts'
-import {
-  deliveryId,
-  deliveryStates,
-  type Replay,
-  replayId,
-  replayNumber,
-  type SubscriptionRow,
-} from '../store/deliveries.ts'
+import { deliveryId, type Replay, replayId, type SubscriptionRow } from '../store/deliveries.ts'
 import { eventId, type StoredEvent, sequenceText } from '../store/record.ts'
 import type { EventFilter } from '../store/store.ts'
 import { inTurns } from '../turns.ts'
-import { readBody } from './body.ts'
-import { type DeliveryRoutesParts, namedSubscription } from './delivery-parts.ts'
-import type { Api } from './events.ts'
-import { badParameter, eventListParameters, noParameters, readParameters } from './parameters.ts'
+import { nothing } from './body.ts'
+import { deliveryExample } from './delivery-form.ts'
+import { type DeliveryRoutesParts, namedSubscription, subscriptionMember } from './delivery-parts.ts'
+import { badParameter } from './parameters.ts'
+import { eventPath, replayPath } from './path.ts'
+import {
+  type BegunReplay,
+  begunExample,
+  begunForm,
+  dryRunExample,
+  dryRunForm,
+  eventReplaysForm,
+  replayBody,
+  replayExample,
+  type replayFilter,
+  replayForm,
+} from './replay-form.ts'
 import { found } from './resource.ts'
-import { timeOf } from './subscription-form.ts'
+import { type ApiRoute, defineRoute } from './route.ts'
+import { countsOf, timeOf } from './subscription-form.ts'
 
 const dryRunMsDefault = 5_000
 const sampleSize = 10
 const eventsAtOnce = 200
 
-const { shape } = eventListParameters
-const several = <Schema extends z.ZodType>(schema: Schema) =>
-  z.preprocess(given => (typeof given === 'string' ? [given] : given), schema)
+const tag = 'Replays'
 
-/** What `GET /events` takes as parameters; a list, or a single text in its place, where a parameter may come again. */
-export const replayFilter = z.strictObject({
-  source: several(shape.source).optional(),
-  vendor: several(shape.vendor).optional(),
-  type: several(shape.type).optional(),
-  vendorType: several(shape.vendorType).optional(),
-  subject: shape.subject,
-  ref: several(shape.ref).optional(),
-  receivedAfter: shape.receivedAfter,
-  receivedBefore: shape.receivedBefore,
-})
-
-const subscription = z.string({ error: 'expected the name of a subscription' }).max(63)
-const replayBody = z.strictObject({
-  filter: replayFilter,
-  subscription,
-  dryRun: z.boolean({ error: 'expected true or false' }).optional(),
-})
-
-export function replayRoutes(api: Api, parts: DeliveryRoutesParts): void {
+export function replayRoutes(parts: DeliveryRoutesParts): ApiRoute[] {
   const { store, control, clock, dryRunMs = dryRunMsDefault } = parts
   const { deliveries } = store
 
-  api.post('/replays', async context => {
-    readParameters(noParameters, context.req.url)
-    const key = idempotencyKey(context.req.header('idempotency-key'))
-    const body = await readBody(context, replayBody)
-    const row = await namedSubscription(store, body.subscription)
-    const filter = storedFilter(body.filter)
-    if (body.dryRun === true) return context.json(await dryRun(row, filter))
-    const { head, oldest } = await store.extent()
-    const asked = { subscription: row.number, filter: JSON.stringify(filter) }
-    const first = oldest === 0 ? head + 1 : oldest
-    const { replay, repeated } = await deliveries.addReplay({ ...asked, first, last: head, key, now: clock.now() })
-    if (repeated && (replay.subscription !== asked.subscription || replay.filter !== asked.filter)) {
-      const detail = 'this key was given before, for another replay'
-      throw new AppError('idempotency_key_reused', detail, { errors: [{ parameter: 'Idempotency-Key', detail }] })
-    }
-    control.changed()
-    return context.json(begun(replay, row.name), 202)
-  })
+  const begin = defineRoute(
+    {
+      method: 'post',
+      path: '/replays',
+      name: 'createReplay',
+      tag,
+      summary: 'Sends events once more, to one subscription',
+      description:
+        'Those that the subscription asks for and the filter takes, up to the log’s end of now, in the background. The ' +
+        'same `Idempotency-Key` with the same body is the same replay.',
+      scope: 'operate',
+      audit: 'replay.create',
+      headers: z.object({
+        'Idempotency-Key': z
+          .string()
+          .regex(/^[\x21-\x7e]{1,255}$/)
+          .optional(),
+      }),
+      body: replayBody,
+      bodyExample: {
+        filter: { type: ['loan.*'], receivedAfter: '2026-03-01T00:00:00Z' },
+        subscription: 'loan-book',
+        dryRun: true,
+      },
+      answers: {
+        200: { description: 'What a dry run found', schema: dryRunForm, example: dryRunExample },
+        202: { description: 'It has begun', schema: begunForm, example: begunExample },
+      },
+      problems: ['subscription_removed', 'idempotency_key_reused'],
+    },
+    async ({ context, body }) => {
+      const key = idempotencyKey(context.req.header('idempotency-key'))
+      const row = await namedSubscription(store, body.subscription)
+      const filter = storedFilter(body.filter)
+      if (body.dryRun === true) return dryRun(row, filter)
+      const { head, oldest } = await store.extent()
+      const asked = { subscription: row.number, filter: JSON.stringify(filter) }
+      const first = oldest === 0 ? head + 1 : oldest
+      const { replay, repeated } = await deliveries.addReplay({ ...asked, first, last: head, key, now: clock.now() })
+      if (repeated && (replay.subscription !== asked.subscription || replay.filter !== asked.filter)) {
+        const detail = 'this key was given before, for another replay'
+        throw new AppError('idempotency_key_reused', detail, { errors: [{ parameter: 'Idempotency-Key', detail }] })
+      }
+      control.changed()
+      return context.json(begun(replay, row.name), 202)
+    },
+  )
 
-  api.get('/replays/:id', async context => {
-    readParameters(noParameters, context.req.url)
-    return context.json(await progress(await replayOf(context.req.param('id'))))
-  })
+  const one = defineRoute(
+    {
+      method: 'get',
+      path: '/replays/{id}',
+      name: 'getReplay',
+      tag,
+      summary: 'How far a replay is',
+      scope: 'read',
+      params: replayPath,
+      answers: { 200: { description: 'The replay', schema: replayForm, example: replayExample } },
+    },
+    async ({ params: { id } }) => progress(found(await deliveries.replay(id))),
+  )
 
-  api.post('/replays/:id/cancel', async context => {
-    readParameters(noParameters, context.req.url)
-    const { number } = await replayOf(context.req.param('id'))
-    await readBody(context, z.strictObject({}))
-    await deliveries.endReplay(number, 'cancelled', clock.now())
-    control.changed()
-    return context.json(await progress(found(await deliveries.replay(number))))
-  })
+  const cancel = defineRoute(
+    {
+      method: 'post',
+      path: '/replays/{id}/cancel',
+      name: 'cancelReplay',
+      tag,
+      summary: 'Ends a replay, and cancels those of its deliveries that are not settled',
+      scope: 'operate',
+      audit: 'replay.cancel',
+      params: replayPath,
+      body: nothing,
+      answers: {
+        200: {
+          description: 'The replay as it is now',
+          schema: replayForm,
+          example: { ...replayExample, state: 'cancelled', endedAt: '2026-03-02T09:01:00.000Z' },
+        },
+      },
+    },
+    async ({ params: { id } }) => {
+      const { number } = found(await deliveries.replay(id))
+      await deliveries.endReplay(number, 'cancelled', clock.now())
+      control.changed()
+      return progress(found(await deliveries.replay(number)))
+    },
+  )
 
-  api.post('/events/:id/replay', async context => {
-    readParameters(noParameters, context.req.url)
-    const event = found(await store.event(found(decodeId('evt_', context.req.param('id')))))
-    const { subscription: name } = await readBody(context, z.strictObject({ subscription: subscription.optional() }))
-    const rows = name === undefined ? await wanting(event) : [await namedSubscription(store, name)]
-    if (name !== undefined) assertMatches(rows[0]!, event)
-    const now = clock.now()
-    const replays: object[] = []
-    for (const row of rows) {
-      const range = { first: event.sequence, last: event.sequence }
-      const { replay } = await deliveries.addReplay({
-        subscription: row.number,
-        filter: '{}',
-        ...range,
-        key: null,
-        now,
-      })
-      const key = { sequence: event.sequence, subscription: row.number, replay: replay.number }
-      replays.push({ id: replayId(replay.number), subscription: row.name, delivery: deliveryId(key) })
-    }
-    if (replays.length > 0) control.changed()
-    return context.json({ replays }, 202)
-  })
+  const ofEvent = defineRoute(
+    {
+      method: 'post',
+      path: '/events/{id}/replay',
+      name: 'replayEvent',
+      tag,
+      summary: 'Sends one event once more, to whoever asks for it or to one subscription',
+      scope: 'operate',
+      audit: 'event.replay',
+      params: eventPath,
+      body: z.strictObject({ subscription: subscriptionMember.optional() }),
+      bodyExample: { subscription: 'loan-book' },
+      answers: {
+        202: {
+          description: 'The replays that have begun',
+          schema: eventReplaysForm,
+          example: {
+            replays: [{ id: begunExample.id, subscription: 'loan-book', delivery: deliveryExample.id }],
+          },
+        },
+      },
+      problems: ['not_matching', 'subscription_removed'],
+    },
+    async ({ context, params, body: { subscription: name } }) => {
+      const event = found(await store.event(params.id))
+      const rows = name === undefined ? await wanting(event) : [await namedSubscription(store, name)]
+      if (name !== undefined) assertMatches(rows[0]!, event)
+      const now = clock.now()
+      const replays: z.infer<typeof eventReplaysForm>['replays'] = []
+      for (const row of rows) {
+        const range = { first: event.sequence, last: event.sequence }
+        const { replay } = await deliveries.addReplay({
+          subscription: row.number,
+          filter: '{}',
+          ...range,
+          key: null,
+          now,
+        })
+        const key = { sequence: event.sequence, subscription: row.number, replay: replay.number }
+        replays.push({ id: replayId(replay.number), subscription: row.name, delivery: deliveryId(key) })
+      }
+      if (replays.length > 0) control.changed()
+      return context.json({ replays }, 202)
+    },
+  )
 
-  async function replayOf(id: string): Promise<Replay> {
-    return found(await deliveries.replay(found(replayNumber(id))))
-  }
+  return [begin, one, cancel, ofEvent]
 
   async function wanting(event: StoredEvent): Promise<SubscriptionRow[]> {
     const rows = await deliveries.subscriptions()
     return rows.filter(row => row.removedAt === null && wantedBy(row).matches(event) === 'yes')
   }
 
-  async function progress(replay: Replay): Promise<object> {
+  async function progress(replay: Replay): Promise<z.infer<typeof replayForm>> {
     const { number, cursor, matched, state, endedAt } = replay
     const [rows, counts] = await Promise.all([deliveries.subscriptions(), deliveries.replayCounts(number)])
     const row = rows.find(each => each.number === replay.subscription)
@@ -130,13 +191,13 @@ export function replayRoutes(api: Api, parts: DeliveryRoutesParts): void {
       position: sequenceText(Math.max(0, cursor)),
       lookedAt: Math.max(0, cursor - replay.first + 1),
       matched,
-      deliveries: Object.fromEntries(deliveryStates.map(each => [each, counts[each] ?? 0])),
+      deliveries: countsOf(counts),
       endedAt: timeOf(endedAt),
     }
   }
 
   /** What a replay would bring, as far as it can be counted in time. */
-  async function dryRun(row: SubscriptionRow, filter: EventFilter): Promise<object> {
+  async function dryRun(row: SubscriptionRow, filter: EventFilter): Promise<z.infer<typeof dryRunForm>> {
     const wanted = wantedBy(row)
     const { head, oldest } = await store.extent()
     const deadline = performance.now() + dryRunMs
@@ -166,7 +227,6 @@ export function replayRoutes(api: Api, parts: DeliveryRoutesParts): void {
       subscription: row.name,
       dryRun: true,
       matched,
-      /** Events that the subscription's filter cannot be evaluated on. */
       failed,
       complete: position >= head,
       position: sequenceText(position),
@@ -176,7 +236,7 @@ export function replayRoutes(api: Api, parts: DeliveryRoutesParts): void {
 }
 
 /** What is the same each time: a repeated request is answered as the first was. */
-function begun(replay: Replay, subscriptionName: string | null): object {
+function begun(replay: Replay, subscriptionName: string | null): BegunReplay {
   return {
     id: replayId(replay.number),
     subscription: subscriptionName,
@@ -187,7 +247,14 @@ function begun(replay: Replay, subscriptionName: string | null): object {
   }
 }
 
-function described({ id, sequence, source, type, subject, received }: StoredEvent): object {
+function described({
+  id,
+  sequence,
+  source,
+  type,
+  subject,
+  received,
+}: StoredEvent): z.infer<typeof dryRunForm>['sample'][number] {
   return { id: eventId(id), sequence: sequenceText(sequence), source, type, subject, receivedAt: isoTime(received) }
 }
 
@@ -208,7 +275,7 @@ function storedFilter({ ref, ...filter }: z.output<typeof replayFilter>): EventF
   return Object.fromEntries(given) as EventFilter
 }
 
-function shownFilter({ refs, receivedAfter, receivedBefore, ...filter }: EventFilter): object {
+function shownFilter({ refs, receivedAfter, receivedBefore, ...filter }: EventFilter): Record<string, unknown> {
   return {
     ...filter,
     ...(refs === undefined ? {} : { ref: refs }),

@@ -23,3 +23,10 @@ export function raw(request: KeptRequest | undefined): Response {
     headers: { 'content-type': 'application/octet-stream', 'content-disposition': 'attachment' },
   })
 }
+
+/** How the document calls it. */
+export const rawAnswer = {
+  description: 'The exact bytes, as a download',
+  contentType: 'application/octet-stream',
+  example: '{"id":"660e8400","status":"BID"}',
+} as const

@@ -1,7 +1,8 @@
 // One event of the log with what all of its readers share: its refs, and its text as a stream carries it, made once.
-import { eventJson, wantsOriginal } from '../store/event-json.ts'
+import { eventJson } from '../store/event-json.ts'
 import { refKeys, type StoredEvent, sequenceText } from '../store/record.ts'
 import type { KeptRequest } from '../store/store.ts'
+import { carriesOriginal, type Originals } from './originals.ts'
 
 export interface SharedEventParts {
   requestOf(event: StoredEvent): Promise<KeptRequest | undefined>
@@ -30,9 +31,9 @@ export class SharedEvent {
     return this.#refs
   }
 
-  /** Its block of an event stream; `include` as it is asked for. */
-  block(include: readonly string[] | undefined): Promise<Buffer> {
-    if (!wantsOriginal(this.event, include)) {
+  /** Its block of an event stream. */
+  block(originals: Originals): Promise<Buffer> {
+    if (!carriesOriginal(this.event, originals)) {
       this.#blocks.plain ??= Promise.resolve(this.#grow(blockOf(this.event)))
       return this.#blocks.plain
     }

@@ -1,8 +1,78 @@
-// A source as people see it: what it checks, never with what.
+// The route of sources: each as people see it, with what it checks, never with what it checks by.
+import { z } from '@hono/zod-openapi'
 import type { Check } from '../checks/check.ts'
 import type { Source } from '../ingest/source.ts'
+import { listForm } from './event-form.ts'
+import { type ApiRoute, defineRoute } from './route.ts'
 
-export function describeSource(source: Source, publicUrl: string): object {
+export interface SourceRoutesParts {
+  /** By name, old names included. */
+  sources: ReadonlyMap<string, Source>
+  publicUrl: string
+}
+
+interface ShownCheck {
+  kind: string
+  why?: string | undefined
+  of?: ShownCheck[] | undefined
+}
+
+const checkForm: z.ZodType<ShownCheck, ShownCheck> = z
+  .object({
+    kind: z.string().meta({ description: '`hmac`, `basic`, `allOf`, `unverified` …' }),
+    why: z.string().optional().meta({ description: 'why nothing is checked' }),
+    get of() {
+      return z.array(checkForm).optional()
+    },
+  })
+  .openapi('Check')
+const sourceForm = z
+  .object({
+    name: z.string(),
+    vendor: z.string(),
+    url: z.string().meta({ description: 'what is entered at the vendor' }),
+    namespace: z.string(),
+    environment: z.string().nullable(),
+    check: checkForm,
+  })
+  .openapi('Source')
+
+export function sourceRoutes({ sources, publicUrl }: SourceRoutesParts): ApiRoute[] {
+  return [
+    defineRoute(
+      {
+        method: 'get',
+        path: '/sources',
+        name: 'listSources',
+        tag: 'Sources',
+        summary: 'The configured entrances, and the kinds of their checks',
+        scope: 'read',
+        answers: {
+          200: {
+            description: 'The sources',
+            schema: listForm(sourceForm).openapi('SourceList'),
+            example: {
+              items: [
+                {
+                  name: 'loan-portal',
+                  vendor: 'acme',
+                  url: 'https://hooks.example.com/hooks/loan-portal/<token>',
+                  namespace: 'loan-portal',
+                  environment: 'production',
+                  check: { kind: 'allOf', of: [{ kind: 'path-token' }, { kind: 'hmac' }] },
+                },
+              ],
+              next: null,
+            },
+          },
+        },
+      },
+      () => ({ items: [...new Set(sources.values())].map(source => describeSource(source, publicUrl)), next: null }),
+    ),
+  ]
+}
+
+function describeSource(source: Source, publicUrl: string): z.infer<typeof sourceForm> {
   const { name, vendor, namespace, check, unverified, options } = source
   return {
     name,
@@ -14,6 +84,6 @@ export function describeSource(source: Source, publicUrl: string): object {
   }
 }
 
-function describeCheck({ kind, parts }: Check<string>): object {
+function describeCheck({ kind, parts }: Check<string>): ShownCheck {
   return parts === undefined ? { kind } : { kind, of: parts.checks.map(describeCheck) }
 }

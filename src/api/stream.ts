@@ -7,6 +7,7 @@ import { sequenceText } from '../store/record.ts'
 import type { EventFilter } from '../store/store.ts'
 import { Bell } from './bell.ts'
 import { eventMatcher } from './event-filter.ts'
+import type { Originals } from './originals.ts'
 import { assertPosition } from './position.ts'
 import type { Reader, Readers } from './readers.ts'
 import type { SharedEvent } from './shared-event.ts'
@@ -30,7 +31,7 @@ export const streamHeaders = {
 
 export interface StreamQuery {
   filter: EventFilter
-  include: readonly string[] | undefined
+  originals: Originals
   /** What is behind it is sent. */
   position: number
 }
@@ -175,7 +176,7 @@ class EventStream implements Reader {
     let position = this.#position
     for (let event = next(position); event !== undefined && bytes < sliceBytes; event = next(position)) {
       if (matches(event)) {
-        const block = await event.block(this.#query.include)
+        const block = await event.block(this.#query.originals)
         if (blocks.length > 0 && block.length >= sliceBytes) break
         blocks.push(block)
         bytes += block.length

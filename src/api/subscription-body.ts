@@ -1,6 +1,6 @@
 // A subscription as the API takes it: the options of the configuration file as JSON, secrets as plain text. What only
 // the configuration file may say, files, proxies and handlers, is refused with the reason.
-import { z } from 'zod'
+import { z } from '@hono/zod-openapi'
 import { httpInApi } from '../config/http-schema.ts'
 import { optionMembers, withDefaults } from '../config/subscription-schema.ts'
 import { withHttpDefaults } from '../config/subscriptions.ts'
@@ -35,3 +35,9 @@ export function parseApiSubscription(
     },
   }
 }
+
+/** Without what is only there to be refused with a reason. */
+export const documentedSubscriptionBody = subscriptionBody
+  .omit({ memoryMiB: true })
+  .extend({ to: httpInApi.omit({ proxy: true }) })
+  .openapi('SubscriptionOptions')

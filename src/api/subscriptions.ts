@@ -1,7 +1,6 @@
 // The routes of subscriptions: those of the configuration file and those made here, and what people do to them.
-import type { Context } from 'hono'
+import { z } from '@hono/zod-openapi'
 import PQueue from 'p-queue'
-import { z } from 'zod'
 import { subscriptionName } from '../config/subscription-schema.ts'
 import { EgressRefused } from '../delivery/egress.ts'
 import { publicForm } from '../delivery/public-form.ts'
@@ -11,47 +10,227 @@ import type { HttpSpec, Start, SubscriptionSpec } from '../delivery/subscription
 import { AppError } from '../errors.ts'
 import type { SubscriptionRow } from '../store/deliveries.ts'
 import { sequenceText } from '../store/record.ts'
-import { readBody } from './body.ts'
+import { nothing } from './body.ts'
 import { assertThere, type DeliveryRoutesParts, subscriptionRow } from './delivery-parts.ts'
-import type { Api } from './events.ts'
-import { badParameter, noParameters, readParameters } from './parameters.ts'
+import { listForm } from './event-form.ts'
+import { badParameter } from './parameters.ts'
+import { subscriptionPath } from './path.ts'
 import { found } from './resource.ts'
-import { parseApiSubscription, subscriptionBody } from './subscription-body.ts'
-import { describer } from './subscription-form.ts'
+import { type ApiRoute, defineRoute } from './route.ts'
+import { documentedSubscriptionBody, parseApiSubscription, subscriptionBody } from './subscription-body.ts'
+import { subscriptionExample } from './subscription-example.ts'
+import { describer, putSubscriptionForm, type ShownSubscription, subscriptionForm } from './subscription-form.ts'
 
-const nothing = z.strictObject({})
+const tag = 'Subscriptions'
+const outcomeForm = z
+  .object({
+    result: z.enum(['succeeded', 'failed', 'dead', 'gone', 'released']),
+    status: z.number().int().nullable(),
+    reason: z.string().nullable(),
+    answer: z.string().nullable(),
+    retryAfterMs: z.number().nullable(),
+  })
+  .openapi('Outcome')
+const retriedForm = z.object({ retried: z.number().int() }).openapi('Retried')
+const theSubscription = {
+  description: 'The subscription as it is now',
+  schema: subscriptionForm,
+  example: subscriptionExample,
+}
 const madeSecretBytes = 32
 /** That are there at once: each looks at every append. */
 const madeHereMax = 200
 
-export function subscriptionRoutes(api: Api, parts: DeliveryRoutesParts): void {
+export function subscriptionRoutes(parts: DeliveryRoutesParts): ApiRoute[] {
   const { store, control, announcer, box, clock, chance } = parts
   const { deliveries } = store
   /** One at a time: of two that make one name each would tell a secret, and only one would hold. */
   const puts = new PQueue({ concurrency: 1 })
 
-  api.get('/subscriptions', async context => {
-    readParameters(noParameters, context.req.url)
-    const describe = await describer(store, box)
-    const rows = await deliveries.subscriptions()
-    rows.sort((a, b) => (a.name < b.name ? -1 : 1))
-    return context.json({ items: await Promise.all(rows.map(describe)), next: null })
-  })
+  const list = defineRoute(
+    {
+      method: 'get',
+      path: '/subscriptions',
+      name: 'listSubscriptions',
+      tag,
+      summary: 'All subscriptions, with their options and where they stand',
+      scope: 'read',
+      answers: {
+        200: {
+          description: 'The subscriptions, by name',
+          schema: listForm(subscriptionForm).openapi('SubscriptionList'),
+          example: { items: [subscriptionExample], next: null },
+        },
+      },
+    },
+    async () => {
+      const describe = await describer(store, box)
+      const rows = await deliveries.subscriptions()
+      rows.sort((a, b) => (a.name < b.name ? -1 : 1))
+      return { items: await Promise.all(rows.map(describe)), next: null }
+    },
+  )
 
-  api.get('/subscriptions/:name', async context => context.json(await shown(await asked(context))))
+  const one = defineRoute(
+    {
+      method: 'get',
+      path: '/subscriptions/{name}',
+      name: 'getSubscription',
+      tag,
+      summary: 'One subscription',
+      scope: 'read',
+      params: subscriptionPath,
+      answers: { 200: theSubscription },
+    },
+    async ({ params: { name } }) => shown(await asked(name)),
+  )
 
-  api.put('/subscriptions/:name', async context => {
-    readParameters(noParameters, context.req.url)
-    const name = context.req.param('name')
-    const named = subscriptionName.safeParse(name)
-    if (!named.success) throw badParameter('name', named.error.issues[0]!.message)
-    const spec = parseApiSubscription(name, await readBody(context, subscriptionBody))
-    await assertCallable(spec.to)
-    const { body, status } = await puts.add(() => put(spec))
-    return context.json(body, status)
-  })
+  const putOne = defineRoute(
+    {
+      method: 'put',
+      path: '/subscriptions/{name}',
+      name: 'putSubscription',
+      tag,
+      summary: 'Makes a subscription, or gives the options of one that was made here anew',
+      description:
+        'Without a `secret` in `to` one is made, and is in this one answer; on a later PUT without one those that there ' +
+        'were stay. All else is as the last PUT says it.',
+      scope: 'admin',
+      audit: 'subscription.put',
+      params: subscriptionPath,
+      body: subscriptionBody,
+      documentedBody: documentedSubscriptionBody,
+      bodyExample: { types: ['loan.*'], order: 'subject', to: { url: 'https://loan-book.example.com/events' } },
+      answers: {
+        200: { description: 'It has these options now', schema: putSubscriptionForm, example: subscriptionExample },
+        201: {
+          description: 'It is made',
+          schema: putSubscriptionForm,
+          example: { ...subscriptionExample, secret: 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=' },
+        },
+      },
+      problems: ['subscription_in_config', 'too_many_subscriptions'],
+    },
+    async ({ context, params: { name }, body: given }) => {
+      const named = subscriptionName.safeParse(name)
+      if (!named.success) throw badParameter('name', named.error.issues[0]!.message)
+      const spec = parseApiSubscription(name, given)
+      await assertCallable(spec.to)
+      const { body, status } = await puts.add(() => put(spec))
+      return context.json(body, status)
+    },
+  )
 
-  async function put(spec: SubscriptionSpec & { to: HttpSpec }): Promise<{ body: object; status: 200 | 201 }> {
+  const remove = defineRoute(
+    {
+      method: 'delete',
+      path: '/subscriptions/{name}',
+      name: 'deleteSubscription',
+      tag,
+      summary: 'Ends a subscription, and cancels what it has not delivered',
+      scope: 'admin',
+      audit: 'subscription.delete',
+      params: subscriptionPath,
+      answers: { 200: theSubscription },
+      problems: ['subscription_in_config'],
+    },
+    async ({ params: { name } }) => {
+      const row = await asked(name)
+      if (row.origin === 'config') throw inConfig(row.name)
+      await deliveries.remove(row.number, clock.now())
+      control.changed()
+      await deliveries.cancel(row.number, clock.now(), true)
+      return shown(await asked(name))
+    },
+  )
+
+  const pausing = (
+    [
+      ['pause', 'person', 'Pauses a subscription: what comes meanwhile waits in the log'],
+      ['resume', null, 'Resumes a subscription that a person or an answer of 410 has paused'],
+    ] as const
+  ).map(([action, by, summary]) =>
+    defineRoute(
+      {
+        method: 'post',
+        path: `/subscriptions/{name}/${action}`,
+        name: `${action}Subscription`,
+        tag,
+        summary,
+        scope: 'operate',
+        audit: `subscription.${action}`,
+        params: subscriptionPath,
+        body: nothing,
+        answers: { 200: theSubscription },
+        problems: ['subscription_removed'],
+      },
+      async ({ params: { name } }) => {
+        const row = assertThere(await asked(name))
+        await deliveries.pause(row.number, by, clock.now())
+        control.changed()
+        if (by !== null) {
+          announcer.announce('postern.subscription.paused', row.name, { refs: { subscription: row.name }, by })
+        }
+        return shown(await asked(name))
+      },
+    ),
+  )
+
+  const test = defineRoute(
+    {
+      method: 'post',
+      path: '/subscriptions/{name}/test',
+      name: 'testSubscription',
+      tag,
+      summary: 'Sends one made event now, which is stored nowhere, and answers with the outcome',
+      scope: 'operate',
+      audit: 'subscription.test',
+      params: subscriptionPath,
+      body: nothing,
+      answers: {
+        200: {
+          description: 'How the attempt ended',
+          schema: outcomeForm,
+          example: { result: 'succeeded', status: 204, reason: null, answer: '', retryAfterMs: null },
+        },
+      },
+      problems: ['subscription_removed'],
+    },
+    async ({ params: { name } }) => {
+      const row = assertThere(await asked(name))
+      const outcome = await control.test(row.name)
+      if (outcome === undefined) throw new AppError('unavailable', 'this subscription is not at work here')
+      return outcome
+    },
+  )
+
+  const retry = defineRoute(
+    {
+      method: 'post',
+      path: '/subscriptions/{name}/retry',
+      name: 'retrySubscription',
+      tag,
+      summary: 'Tries all its dead deliveries again, with a fresh budget',
+      scope: 'operate',
+      audit: 'subscription.retry',
+      params: subscriptionPath,
+      body: nothing,
+      answers: { 200: { description: 'How many', schema: retriedForm, example: { retried: 3 } } },
+      problems: ['subscription_removed'],
+    },
+    async ({ params: { name } }) => {
+      const row = assertThere(await asked(name))
+      const retried = await deliveries.retryDead(row.number, clock.now())
+      control.changed()
+      return { retried }
+    },
+  )
+
+  return [list, one, putOne, remove, ...pausing, test, retry]
+
+  async function put(
+    spec: SubscriptionSpec & { to: HttpSpec },
+  ): Promise<{ body: z.infer<typeof putSubscriptionForm>; status: 200 | 201 }> {
     const { name } = spec
     const rows = await deliveries.subscriptions()
     const row = rows.find(each => each.name === name)
@@ -76,53 +255,11 @@ export function subscriptionRoutes(api: Api, parts: DeliveryRoutesParts): void {
     return { body: { ...body, ...(made === undefined ? {} : { secret: made }) }, status: isThere ? 200 : 201 }
   }
 
-  api.delete('/subscriptions/:name', async context => {
-    const row = await asked(context)
-    if (row.origin === 'config') throw inConfig(row.name)
-    await deliveries.remove(row.number, clock.now())
-    control.changed()
-    await deliveries.cancel(row.number, clock.now(), true)
-    return context.json(await shown(await asked(context)))
-  })
-
-  for (const [action, by] of [
-    ['pause', 'person'],
-    ['resume', null],
-  ] as const) {
-    api.post(`/subscriptions/:name/${action}`, async context => {
-      const row = assertThere(await asked(context))
-      await readBody(context, nothing)
-      await deliveries.pause(row.number, by, clock.now())
-      control.changed()
-      if (by !== null) {
-        announcer.announce('postern.subscription.paused', row.name, { refs: { subscription: row.name }, by })
-      }
-      return context.json(await shown(await asked(context)))
-    })
+  async function asked(name: string): Promise<SubscriptionRow> {
+    return found(await subscriptionRow(store, name))
   }
 
-  api.post('/subscriptions/:name/test', async context => {
-    const row = assertThere(await asked(context))
-    await readBody(context, nothing)
-    const outcome = await control.test(row.name)
-    if (outcome === undefined) throw new AppError('unavailable', 'this subscription is not at work here')
-    return context.json(outcome)
-  })
-
-  api.post('/subscriptions/:name/retry', async context => {
-    const row = assertThere(await asked(context))
-    await readBody(context, nothing)
-    const retried = await deliveries.retryDead(row.number, clock.now())
-    control.changed()
-    return context.json({ retried })
-  })
-
-  async function asked(context: Context): Promise<SubscriptionRow> {
-    readParameters(noParameters, context.req.url)
-    return found(await subscriptionRow(store, context.req.param('name') ?? ''))
-  }
-
-  async function shown(row: SubscriptionRow): Promise<object> {
+  async function shown(row: SubscriptionRow): Promise<ShownSubscription> {
     return (await describer(store, box))(row)
   }
 

@@ -2,7 +2,6 @@
 import type { HttpBindings } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { Hono } from 'hono'
-import { presentsToken } from '../api/access.ts'
 import { type InboxParts, inboxApi, root } from '../api/inbox.ts'
 import { type MetricsRouteParts, metricsRoute } from '../api/metrics.ts'
 import { problemResponse } from '../api/problem.ts'
@@ -46,11 +45,14 @@ export function adminApp(parts: AppParts): App {
  * `bare`: that it is ready or not, and whether it spools. `problem`: what the trouble is too. `all`: what waits in the
  * spool, which on a port that strangers may reach is told to whoever presents the token.
  */
-function healthRoutes(app: App, { health, token }: AppParts, tell: 'bare' | 'problem' | 'all'): App {
+function healthRoutes(app: App, { health, authenticate }: AppParts, tell: 'bare' | 'problem' | 'all'): App {
   app.get('/livez', () => Response.json({ status: 'live' }))
   app.get('/readyz', async context => {
     const { ok, problem, degraded, spool } = await health()
-    const tellsAll = tell === 'all' || (tell === 'problem' && presentsToken(context.req.header('authorization'), token))
+    // Whoever's token cannot be looked up now is a stranger.
+    const isKnown = async () =>
+      (await authenticate(context.req.header('authorization')).catch(() => undefined)) !== undefined
+    const tellsAll = tell === 'all' || (tell === 'problem' && (await isKnown()))
     const body = {
       status: ok ? 'ready' : 'unready',
       ...(ok || tell === 'bare' ? {} : { problem }),

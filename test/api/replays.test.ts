@@ -1,9 +1,10 @@
 // Replays over the API: counted first, run in the background, followed, repeated by their key, and cancelled.
-import { Hono } from 'hono'
+import { OpenAPIHono } from '@hono/zod-openapi'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { adminPrincipal } from '../../src/api/access.ts'
 import type { DeliveryRoutesParts } from '../../src/api/delivery-parts.ts'
-import type { Api } from '../../src/api/events.ts'
 import { replayRoutes } from '../../src/api/replays.ts'
+import { type Api, mountRoutes } from '../../src/api/route.ts'
 import { http } from '../../src/config/http.ts'
 import { specOf } from '../../src/config/subscriptions.ts'
 import { publicForm } from '../../src/delivery/public-form.ts'
@@ -338,8 +339,12 @@ test('a dry run that takes too long says how far it came', async () => {
     },
   } as unknown as Store
   const ask = async (dryRunMs: number) => {
-    const api: Api = new Hono()
-    replayRoutes(api, { store, dryRunMs } as DeliveryRoutesParts)
+    const api: Api = new OpenAPIHono()
+    api.use((context, next) => {
+      context.set('principal', adminPrincipal)
+      return next()
+    })
+    mountRoutes(api, replayRoutes({ store, dryRunMs } as DeliveryRoutesParts))
     const body = JSON.stringify({ filter: {}, subscription: 'book', dryRun: true })
     return (await api.request('/replays', { method: 'POST', body })).json()
   }

@@ -90,7 +90,7 @@ describe('the end of the log', () => {
     expect(first!.wakes()).toBe(20)
     for (const { taken } of others) expect(taken.every((event, index) => event === first!.taken[index])).toBe(true)
     const [event] = first!.taken
-    expect(event!.block(undefined)).toBe(event!.block(undefined))
+    expect(event!.block('open')).toBe(event!.block('open'))
   })
 
   test('is one read for what is committed in quick succession', async () => {
@@ -140,7 +140,7 @@ describe('the end of the log', () => {
     const leave = await large.join(() => {})
     log.append(100)
     await until('all has come', () => large.position === log.head && taken.length === 100)
-    for (let position = 50; position < log.head; position++) await large.next(position)!.block(['original'])
+    for (let position = 50; position < log.head; position++) await large.next(position)!.block('all')
     expect([large.isBehind(log.head - 9), large.isBehind(log.head - 7)]).toEqual([true, false])
     leave()
   })

@@ -1,0 +1,143 @@
+// The routes of the quarantine: genuine requests that no adapter understood, and what people do about them.
+import { z } from '@hono/zod-openapi'
+import { decodeId } from '../ids.ts'
+import { release, type SecondLookParts } from '../ingest/second-look.ts'
+import { requestId } from '../ingest/understand.ts'
+import type { Listed, QuarantineEntry, Store, Stored } from '../store/store.ts'
+import { nothing } from './body.ts'
+import type { Cursors } from './cursor.ts'
+import { listForm } from './event-form.ts'
+import { pageParameters } from './parameters.ts'
+import { requestPath } from './path.ts'
+import { describeRequest, paging, requestExample, requestShape } from './request-form.ts'
+import { found, notFound, raw, rawAnswer } from './resource.ts'
+import { type ApiRoute, defineRoute } from './route.ts'
+
+export interface BesideRoutesParts {
+  store: Store
+  secondLook: SecondLookParts
+  cursor: Cursors
+}
+
+const tag = 'What did not get in'
+const entryForm = z
+  .object({ ...requestShape, id: z.string(), source: z.string(), reason: z.string() })
+  .openapi('QuarantinedRequest')
+const releasedForm = z
+  .object({
+    released: z.number().int().meta({ description: 'events that are in the log now' }),
+    waiting: z.number().int().meta({ description: 'requests that are still not understood' }),
+  })
+  .openapi('Released')
+const discardedForm = z.object({ discarded: z.literal(true) }).openapi('Discarded')
+
+const entryExample: z.infer<typeof entryForm> = {
+  ...requestExample,
+  id: requestPath.shape.id.meta()?.example as string,
+  source: 'loan-portal',
+  reason: 'there is no member `type`',
+}
+
+export function quarantineRoutes({ store, secondLook, cursor }: BesideRoutesParts): ApiRoute[] {
+  return [
+    defineRoute(
+      {
+        method: 'get',
+        path: '/quarantine',
+        name: 'listQuarantine',
+        tag,
+        summary: 'Genuine requests that no adapter understood, newest first',
+        scope: 'read',
+        query: pageParameters,
+        answers: {
+          200: {
+            description: 'A page of requests, without their bodies',
+            schema: listForm(entryForm).openapi('QuarantineList'),
+            example: { items: [entryExample], next: null },
+          },
+        },
+        problems: ['bad_cursor'],
+      },
+      async ({ query }) => {
+        const { page, nextOf } = paging(query, 'quarantine', cursor)
+        const { items, next } = await store.listQuarantine(page)
+        return { items: items.map(described), next: nextOf(next) }
+      },
+    ),
+    defineRoute(
+      {
+        method: 'get',
+        path: '/quarantine/{id}',
+        name: 'getQuarantined',
+        tag,
+        summary: 'One of them',
+        scope: 'read',
+        params: requestPath,
+        answers: { 200: { description: 'The request', schema: entryForm, example: entryExample } },
+      },
+      async ({ params: { id } }) => described(found(await store.quarantined(id))),
+    ),
+    defineRoute(
+      {
+        method: 'get',
+        path: '/quarantine/{id}/raw',
+        name: 'getQuarantinedRaw',
+        tag,
+        summary: 'Its body, byte for byte',
+        scope: 'raw',
+        audit: 'quarantine.raw',
+        params: requestPath,
+        answers: { 200: rawAnswer },
+      },
+      async ({ params: { id } }) => raw(await store.quarantined(id)),
+    ),
+    defineRoute(
+      {
+        method: 'post',
+        path: '/quarantine/release',
+        name: 'releaseQuarantine',
+        tag,
+        summary: 'Tries them again, and releases what is understood now',
+        scope: 'operate',
+        audit: 'quarantine.release',
+        body: z.strictObject({
+          filter: z.strictObject({ source: z.string(), id: z.string() }).partial().optional(),
+        }),
+        bodyExample: { filter: { source: 'loan-portal' } },
+        answers: {
+          200: { description: 'What came of it', schema: releasedForm, example: { released: 2, waiting: 1 } },
+        },
+        problems: ['not_found'],
+      },
+      async ({ body: { filter } }) => {
+        const id = filter?.id === undefined ? undefined : found(decodeId('req_', filter.id))
+        return release(secondLook, {
+          ...(filter?.source === undefined ? {} : { source: filter.source }),
+          ...(id === undefined ? {} : { id }),
+        })
+      },
+    ),
+    defineRoute(
+      {
+        method: 'post',
+        path: '/quarantine/{id}/discard',
+        name: 'discardQuarantined',
+        tag,
+        summary: 'Removes one for good',
+        scope: 'operate',
+        audit: 'quarantine.discard',
+        params: requestPath,
+        body: nothing,
+        answers: { 200: { description: 'It is gone', schema: discardedForm, example: { discarded: true } } },
+      },
+      async ({ params: { id } }) => {
+        if (!(await store.discard(id))) throw notFound()
+        return { discarded: true } as const
+      },
+    ),
+  ]
+}
+
+function described(entry: Listed<QuarantineEntry> | Stored<QuarantineEntry>): z.infer<typeof entryForm> {
+  return { ...describeRequest(entry), id: requestId(entry.id), source: entry.source, reason: entry.reason }
+}

@@ -1,0 +1,117 @@
+// The routes of rejections: requests that failed their check, and checking them again.
+import { z } from '@hono/zod-openapi'
+import { AppError } from '../errors.ts'
+import { recheck } from '../ingest/second-look.ts'
+import { requestId } from '../ingest/understand.ts'
+import { listForm } from './event-form.ts'
+import { pageParameters } from './parameters.ts'
+import { requestPath } from './path.ts'
+import type { BesideRoutesParts } from './quarantine.ts'
+import { describeRequest, paging, requestExample, requestShape } from './request-form.ts'
+import { raw, rawAnswer } from './resource.ts'
+import { type ApiRoute, defineRoute } from './route.ts'
+
+const tag = 'What did not get in'
+const rejectionForm = z
+  .object({
+    ...requestShape,
+    id: z.string(),
+    source: z.string(),
+    status: z.number().int().meta({ description: 'that was answered' }),
+    reason: z.string(),
+    truncated: z.boolean().meta({ description: 'the body was too large to be kept whole: it cannot be checked again' }),
+  })
+  .openapi('Rejection')
+const recheckedForm = z
+  .object({ admitted: z.number().int(), quarantined: z.number().int(), refused: z.number().int() })
+  .openapi('Rechecked')
+
+const rejectionExample: z.infer<typeof rejectionForm> = {
+  ...requestExample,
+  id: requestPath.shape.id.meta()?.example as string,
+  source: 'loan-portal',
+  status: 401,
+  reason: 'the signature does not match',
+  truncated: false,
+}
+
+export function rejectionRoutes({ store, secondLook, cursor }: BesideRoutesParts): ApiRoute[] {
+  return [
+    defineRoute(
+      {
+        method: 'get',
+        path: '/rejections',
+        name: 'listRejections',
+        tag,
+        summary: 'Requests that failed their check, newest first',
+        scope: 'read',
+        query: pageParameters,
+        answers: {
+          200: {
+            description: 'A page of requests, without their bodies',
+            schema: listForm(rejectionForm).openapi('RejectionList'),
+            example: { items: [rejectionExample], next: null },
+          },
+        },
+        problems: ['bad_cursor'],
+      },
+      async ({ query }) => {
+        const { page, nextOf } = paging(query, 'rejections', cursor)
+        const { items, next } = await store.listRejections(page)
+        return {
+          items: items.map(entry => ({
+            ...describeRequest(entry),
+            id: requestId(entry.id),
+            source: entry.source,
+            status: entry.status,
+            reason: entry.reason,
+            truncated: entry.truncated,
+          })),
+          next: nextOf(next),
+        }
+      },
+    ),
+    defineRoute(
+      {
+        method: 'get',
+        path: '/rejections/{id}/raw',
+        name: 'getRejectionRaw',
+        tag,
+        summary: 'The body of one, byte for byte',
+        scope: 'raw',
+        audit: 'rejection.raw',
+        params: requestPath,
+        answers: { 200: rawAnswer },
+      },
+      async ({ params: { id } }) => raw(await store.rejection(id)),
+    ),
+    defineRoute(
+      {
+        method: 'post',
+        path: '/rejections/recheck',
+        name: 'recheckRejections',
+        tag,
+        summary: "Checks a source's rejections again, at the clock of their receipt, and admits what passes",
+        scope: 'operate',
+        audit: 'rejection.recheck',
+        body: z.strictObject({ source: z.string() }),
+        bodyExample: { source: 'loan-portal' },
+        answers: {
+          200: {
+            description: 'What came of it',
+            schema: recheckedForm,
+            example: { admitted: 12, quarantined: 0, refused: 1 },
+          },
+        },
+      },
+      async ({ body: { source } }) => {
+        if (!secondLook.sources.has(source)) {
+          throw new AppError('bad_request', `there is no source ${source}`, {
+            errors: [{ pointer: '/source', detail: 'expected a configured source' }],
+          })
+        }
+        return recheck(secondLook, source)
+      },
+    ),
+  ]
+}

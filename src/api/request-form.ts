@@ -1,0 +1,63 @@
+// What people see of a kept request: all but its body, which `/raw` gives.
+import { z } from '@hono/zod-openapi'
+import { isoTime } from '../clock.ts'
+import type { KeptRequest } from '../store/store.ts'
+import type { Cursors } from './cursor.ts'
+import { timeForm } from './event-form.ts'
+import { limitDefault, type pageParameters } from './parameters.ts'
+
+export const requestShape = {
+  receivedAt: timeForm,
+  method: z.string(),
+  rest: z.string().meta({ description: 'the path behind the source, without its token' }),
+  query: z.string(),
+  headers: z
+    .array(z.array(z.string()))
+    .meta({ description: 'names and values in their order; where secrets travel, `[scrubbed]`' }),
+  address: z.string(),
+  bytes: z.number().int().meta({ description: "the body's size" }),
+  redacted: z.array(z.string()).meta({ description: 'the paths that were overwritten' }),
+}
+
+export const requestExample = {
+  receivedAt: '2026-03-01T15:45:00.812Z',
+  method: 'POST',
+  rest: '',
+  query: '',
+  headers: [
+    ['content-type', 'application/json'],
+    ['x-signature', '[scrubbed]'],
+  ],
+  address: '203.0.113.7',
+  bytes: 412,
+  redacted: [],
+} satisfies z.input<z.ZodObject<typeof requestShape>>
+
+export function describeRequest(request: Omit<KeptRequest, 'body'> & ({ body: Buffer } | { bodyBytes: number })) {
+  const { received, method, rest, query, headers, address, redacted } = request
+  const bytes = 'body' in request ? request.body.length : request.bodyBytes
+  return {
+    receivedAt: isoTime(received),
+    method,
+    rest,
+    query,
+    headers: headers.map(([name, value]) => [name, value]),
+    address,
+    bytes,
+    redacted: [...redacted],
+  }
+}
+
+/** What a list beside the log is asked for, and how its next page is. */
+export function paging(query: z.output<typeof pageParameters>, list: string, cursor: Cursors) {
+  const { limit = limitDefault, cursor: given, source } = query
+  const question = { list, source }
+  return {
+    page: {
+      limit,
+      ...(given === undefined ? {} : { cursor: String(cursor.read(given, question)) }),
+      ...(source === undefined ? {} : { source }),
+    },
+    nextOf: (next: string | null) => (next === null ? null : cursor.write(Number(next), question)),
+  }
+}

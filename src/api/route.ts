@@ -1,0 +1,137 @@
+// A route of the API: one definition from which come what is checked of a request, whose scope it takes, what is
+// documented, the methods that a path takes, and the tests' table. Nothing is served under /api/v1 that is not defined so.
+import type { HttpBindings } from '@hono/node-server'
+import type { OpenAPIHono, z } from '@hono/zod-openapi'
+import type { Context } from 'hono'
+import type { ErrorCode } from '../errors.ts'
+import { assertAllowed, type Principal, type PrincipalVariables, type Scope } from './access.ts'
+import { readBody } from './body.ts'
+import { noParameters, readParameters } from './parameters.ts'
+import { found } from './resource.ts'
+
+export interface ApiEnv {
+  /** The API's routes see Node's own request and response. */
+  Bindings: HttpBindings
+  Variables: PrincipalVariables
+}
+
+export type Api = OpenAPIHono<ApiEnv>
+
+export interface AnswerDefinition {
+  description: string
+  /** Of its JSON. */
+  schema?: z.ZodType
+  /** What is in the document, and must be as the schema says; without a schema an example of its text. */
+  example?: unknown
+  /** Default JSON. */
+  contentType?: string
+  headers?: Readonly<Record<string, string>>
+}
+
+type Answers = Readonly<Record<number, AnswerDefinition>>
+
+/** What each part is, and whether a handler gets it. */
+export interface RouteDefinition<
+  Params extends z.ZodObject = z.ZodObject,
+  Query extends z.ZodObject = z.ZodObject,
+  Body extends z.ZodType = z.ZodType,
+  Given extends Answers = Answers,
+> {
+  method: 'get' | 'post' | 'put' | 'delete'
+  /** Below `/api/v1`: `/events/{id}`. */
+  path: `/${string}`
+  /** What the operation is called by programs: `listEvents`. */
+  name: string
+  /** The chapter of the reference. */
+  tag: string
+  summary: string
+  description?: string
+  /** What a token must have; null: it takes none. */
+  scope: Scope | null
+  /** What the audit log calls it, where it is kept there: `delivery.retry`; a function where it depends on what is asked. */
+  audit?: string | ((query: z.output<Query>) => string | undefined)
+  /** Parts of the path: what does not pass is not there (404). */
+  params?: Params
+  /** Default none: a parameter that is not in it is refused. */
+  query?: Query
+  /** Documented; the handler reads them. */
+  headers?: z.ZodObject
+  /** JSON, 64 KiB at most; an empty body is `{}`. */
+  body?: Body
+  /** Documented in place of `body`. */
+  documentedBody?: z.ZodType
+  bodyExample?: unknown
+  answers: Given
+  /** Beside those that its parts bring along. */
+  problems?: readonly ErrorCode[]
+}
+
+export interface Asked<Params extends z.ZodObject, Query extends z.ZodObject, Body extends z.ZodType> {
+  context: Context<ApiEnv>
+  principal: Principal
+  params: z.output<Params>
+  query: z.output<Query>
+  body: z.output<Body>
+}
+
+/** The JSON that the answers of a definition have. */
+type Json<Given extends Answers> = {
+  [Status in keyof Given]: Given[Status] extends { schema: infer Schema extends z.ZodType } ? z.input<Schema> : never
+}[keyof Given]
+
+export interface ApiRoute {
+  readonly definition: RouteDefinition
+  answer(context: Context<ApiEnv>): Promise<Response>
+}
+
+type None = z.ZodObject<Record<never, never>>
+
+/** A definition with what answers it: a value is sent as JSON with 200. */
+export function defineRoute<
+  const Given extends Answers,
+  Params extends z.ZodObject = None,
+  Query extends z.ZodObject = None,
+  Body extends z.ZodType = z.ZodUndefined,
+>(
+  definition: RouteDefinition<Params, Query, Body, Given>,
+  handler: (asked: Asked<Params, Query, Body>) => Promise<Response | Json<Given>> | Response | Json<Given>,
+): ApiRoute {
+  const { scope, params, query, body } = definition
+  return {
+    definition: definition as unknown as RouteDefinition,
+    async answer(context) {
+      const principal = context.get('principal')
+      if (scope !== null) assertAllowed(principal, scope)
+      const answer = await handler({
+        context,
+        principal,
+        query: readParameters(query ?? noParameters, context.req.url) as z.output<Query>,
+        params: readPath(params, context) as z.output<Params>,
+        body: (body === undefined ? undefined : await readBody(context, body)) as z.output<Body>,
+      })
+      return answer instanceof Response ? answer : context.json(answer as object)
+    },
+  }
+}
+
+function readPath(schema: z.ZodObject | undefined, context: Context): unknown {
+  return schema === undefined ? {} : found(schema.safeParse(context.req.param()).data)
+}
+
+/** As the router writes it: `/events/:id`. */
+export function routingPath({ path }: Pick<RouteDefinition, 'path'>): string {
+  return path.replaceAll(/\{(\w+)\}/g, ':$1')
+}
+
+/** Into `api`: `/events/stream` before `/events/{id}`, whoever comes first. */
+export function mountRoutes(api: Api, routes: readonly ApiRoute[]): void {
+  const order = ({ definition }: ApiRoute) =>
+    definition.path
+      .split('/')
+      .map(segment => (segment.startsWith('{') ? 1 : 0))
+      .join('')
+  for (const route of routes.toSorted((a, b) => (order(a) < order(b) ? -1 : order(a) > order(b) ? 1 : 0))) {
+    const { definition } = route
+    api.on(definition.method.toUpperCase(), routingPath(definition), context => route.answer(context))
+  }
+}
