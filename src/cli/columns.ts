@@ -1,0 +1,58 @@
+// What of events and deliveries is shown in a list.
+import { shownSequence, shownTime } from './listing.ts'
+import type { Column } from './table.ts'
+
+export interface ShownEvent {
+  id: string
+  source: string
+  type: string
+  subject?: string
+  receivedtime: string
+  sequence: string
+  data: unknown
+}
+
+export interface ShownDelivery {
+  id: string
+  subscription: string | null
+  event: string | null
+  type: string | null
+  subject: string | null
+  state: string
+  attemptsMade: number
+  dueAt: string | null
+  settledAt: string | null
+  replay: string | null
+}
+
+export const eventColumns: readonly Column<ShownEvent>[] = [
+  { title: 'received', of: ({ receivedtime }) => shownTime(receivedtime) },
+  { title: 'position', of: ({ sequence }) => shownSequence(sequence), right: true },
+  { title: 'id', of: ({ id }) => id },
+  { title: 'source', of: sourceName, shrinks: true },
+  { title: 'type', of: ({ type }) => type, shrinks: true },
+  { title: 'subject', of: ({ subject }) => subject, shrinks: true },
+]
+
+export function sourceName({ source }: ShownEvent): string {
+  return source.replace('/sources/', '')
+}
+
+const stateColours: Readonly<Record<string, 'green' | 'yellow' | 'red'>> = {
+  succeeded: 'green',
+  retrying: 'yellow',
+  delivering: 'yellow',
+  dead: 'red',
+  expired: 'red',
+}
+
+export const deliveryColumns: readonly Column<ShownDelivery>[] = [
+  { title: 'id', of: ({ id }) => id },
+  { title: 'subscription', of: ({ subscription }) => subscription, shrinks: true },
+  { title: 'state', of: ({ state }) => state, colour: state => stateColours[state] },
+  { title: 'tries', of: ({ attemptsMade }) => attemptsMade, right: true },
+  { title: 'settled or due', of: ({ settledAt, dueAt }) => shownTime(settledAt ?? dueAt) },
+  { title: 'type', of: ({ type }) => type, shrinks: true },
+  { title: 'subject', of: ({ subject }) => subject, shrinks: true },
+  { title: 'event', of: ({ event }) => event, shrinks: true },
+]

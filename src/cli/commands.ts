@@ -1,0 +1,112 @@
+// The commands of `postern`: one file for each, loaded when it is asked for.
+import { Command, CommanderError } from 'commander'
+import { ConfigError } from '../config/config-error.ts'
+import { AppError } from '../errors.ts'
+import { concealed, type Define, exit, Failure } from './command.ts'
+import { packageVersion } from './package.ts'
+import { plainText } from './text.ts'
+
+interface Entry {
+  group: 'The gateway' | 'What it holds' | 'Its database' | 'The vendors'
+  /** One line of the overview. */
+  summary: string
+  load(): Promise<Define>
+}
+
+const commands: Readonly<Record<string, Entry>> = {
+  start: {
+    group: 'The gateway',
+    summary: 'runs the gateway; so does `postern` alone. Its settings are in the environment',
+    load: async () => (await import('./start.ts')).start,
+  },
+  events: {
+    group: 'What it holds',
+    summary: 'what came in: list, show, tail, export, replay',
+    load: async () => (await import('./events.ts')).events,
+  },
+  deliveries: {
+    group: 'What it holds',
+    summary: 'events on their way: list, show, retry',
+    load: async () => (await import('./deliveries.ts')).deliveries,
+  },
+  subscriptions: {
+    group: 'What it holds',
+    summary: 'where events go: list, show, pause, resume, test, retry',
+    load: async () => (await import('./subscriptions.ts')).subscriptions,
+  },
+  quarantine: {
+    group: 'What it holds',
+    summary: 'genuine, and not understood: list, show, release, discard',
+    load: async () => (await import('./quarantine.ts')).quarantine,
+  },
+  rejections: {
+    group: 'What it holds',
+    summary: 'what failed its check: list, recheck',
+    load: async () => (await import('./rejections.ts')).rejections,
+  },
+  sources: {
+    group: 'What it holds',
+    summary: 'the configured entrances',
+    load: async () => (await import('./sources.ts')).sources,
+  },
+  copy: {
+    group: 'Its database',
+    summary: 'copies an inbox from SQLite to PostgreSQL',
+    load: async () => (await import('./copy.ts')).copy,
+  },
+}
+
+export async function runCommand(args: readonly string[]): Promise<void> {
+  endQuietlyWithoutReader()
+  try {
+    await run(args)
+  } catch (error) {
+    process.exitCode = told(error)
+  }
+}
+
+async function run(args: readonly string[]): Promise<void> {
+  const [first = '', ...rest] = args
+  const program = new Command('postern')
+    .usage('[command]')
+    .description('The gateway and inbox for the webhooks that a lending company receives.')
+    .version(packageVersion(), '-V, --version', 'prints the version')
+    .helpOption('-h, --help', 'prints this')
+    .helpCommand('help [command]', 'says more of one command')
+    .addHelpText('after', '\n`postern <command> --help` says more of one, with examples.\n')
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(plainText(concealed(text), '\n')) })
+  for (const [name, { group, summary }] of Object.entries(commands)) {
+    program.command(name).summary(summary).helpGroup(`${group}:`)
+  }
+  const name = first === 'help' && rest[0] !== undefined ? rest[0] : first
+  if (!Object.hasOwn(commands, name)) {
+    if (name.startsWith('-') || name === 'help') await program.parseAsync(args, { from: 'user' })
+    process.stderr.write(`There is no such command.\n\n${program.helpInformation()}`)
+    process.exitCode = exit.mistaken
+    return
+  }
+  const command = program.commands.find(each => each.name() === name)!
+  const define = await commands[name]!.load()
+  define(command.helpOption('-h, --help', 'prints this'))
+  await program.parseAsync(first === 'help' ? [name, '--help'] : [name, ...rest], { from: 'user' })
+}
+
+/** The exit code. */
+function told(error: unknown): number {
+  // Its own words are printed already.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exit.done : exit.mistaken
+  const expected = error instanceof Failure || error instanceof ConfigError || error instanceof AppError
+  const text = expected || !(error instanceof Error) ? String((error as Error)?.message ?? error) : (error.stack ?? '')
+  process.stderr.write(`${plainText(text, '\n')}\n`)
+  if (error instanceof Failure) return error.exit
+  return error instanceof AppError && error.code === 'store_unreachable' ? exit.unreachable : exit.mistaken
+}
+
+/** `postern events list | head`: whoever reads has had enough. */
+function endQuietlyWithoutReader(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(exit.done)
+    throw error
+  })
+}

@@ -1,0 +1,74 @@
+// `postern deliveries`: events on their way to subscriptions, and another try for those that have failed.
+import { deliveryColumns, type ShownDelivery } from './columns.ts'
+import { type Define, does, examples, exit, gatewayEnds } from './command.ts'
+import { gatewayOf, reaching } from './gateway-api.ts'
+import { type ListOptions, list, listing, print, printJson, shownTime } from './listing.ts'
+import { type Column, fieldsOf, tableOf } from './table.ts'
+
+interface Attempt {
+  number: number
+  startedAt: string
+  elapsedMs: number
+  result: string
+  status: number | null
+  reason: string | null
+}
+
+const attemptColumns: readonly Column<Attempt>[] = [
+  { title: 'try', of: ({ number }) => number, right: true },
+  { title: 'begun', of: ({ startedAt }) => shownTime(startedAt) },
+  { title: 'ms', of: ({ elapsedMs }) => elapsedMs, right: true },
+  { title: 'result', of: ({ result }) => result },
+  { title: 'status', of: ({ status }) => status, right: true },
+  { title: 'reason', of: ({ reason }) => reason, shrinks: true },
+]
+
+export const deliveries: Define = command => {
+  command.description('Events on their way to subscriptions, all tries included.')
+
+  const listed = command.command('list').summary('newest first').description('Lists deliveries, newest first.')
+  reaching(listing(listed))
+    .option('-s, --subscription <name>', 'of this subscription')
+    .option(
+      '--state <state>',
+      'in this state: waiting, pending, delivering, retrying, succeeded, dead, skipped, cancelled, expired',
+    )
+  does(listed, (options: ListOptions & { url?: string; subscription?: string; state?: string }) => {
+    const { subscription, state } = options
+    return list(gatewayOf(options.url), '/deliveries', { subscription, state }, options, deliveryColumns)
+  })
+  examples(listed, ['postern deliveries list --state dead', 'postern deliveries list -s loan-book --json'], gatewayEnds)
+
+  const shown = command.command('show').summary('one, with its tries').description('Shows one delivery and its tries.')
+  reaching(shown.argument('<id>', 'dlv_…')).option('--json', 'as JSON')
+  does(shown, async (id: string, { url, json }: { url?: string; json?: boolean }) => {
+    const answer = await gatewayOf(url).get(`/deliveries/${encodeURIComponent(id)}`)
+    if (json) await printJson(answer.text)
+    else {
+      const { attempts, ...delivery } = answer.json<ShownDelivery & { attempts: Attempt[] }>()
+      await print(fieldsOf(delivery))
+      if (attempts.length > 0) await print(`\n${tableOf(attempts, attemptColumns)}`)
+    }
+    return exit.done
+  })
+  examples(shown, ['postern deliveries show dlv_…'], gatewayEnds)
+
+  const retried = command.command('retry').summary('another try, with a fresh budget')
+  retried.description('Tries deliveries that are dead, skipped or cancelled again, with a fresh budget.')
+  reaching(retried.argument('<id...>', 'dlv_…')).option('--json', 'one line of JSON for each')
+  does(retried, async (ids: string[], { url, json }: { url?: string; json?: boolean }) => {
+    const api = gatewayOf(url)
+    for (const id of ids) {
+      const answer = await api.post(`/deliveries/${encodeURIComponent(id)}/retry`)
+      if (json) await printJson(answer.text)
+      else await print(`${id}  ${answer.json<ShownDelivery>().state}\n`)
+    }
+    return exit.done
+  })
+  examples(
+    retried,
+    ['postern deliveries retry dlv_…', 'postern subscriptions retry loan-book   # all that are dead'],
+    gatewayEnds,
+  )
+  examples(command, ['postern deliveries list --state dead', 'postern deliveries retry dlv_…'], gatewayEnds)
+}

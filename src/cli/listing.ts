@@ -1,0 +1,71 @@
+// What lists have in common: how many, as a table or as lines of JSON, and what is said of an empty one.
+import type { Command } from 'commander'
+import { exit, wholeNumber } from './command.ts'
+import type { GatewayApi, Query } from './gateway-api.ts'
+import { type Column, tableOf } from './table.ts'
+import { plainJson, plainText } from './text.ts'
+
+export interface ListOptions {
+  limit: number
+  all?: boolean
+  json?: boolean
+}
+
+const limitDefault = 50
+/** The limit of a list that has no pages. */
+export const whole = Number.POSITIVE_INFINITY
+
+export function listing(command: Command): Command {
+  return command
+    .option('-n, --limit <count>', 'how many', wholeNumber(1), limitDefault)
+    .option('--all', 'all there are')
+    .option('--json', 'one line of JSON for each')
+}
+
+/** Prints the items of a list. */
+export async function list<Item>(
+  api: GatewayApi,
+  path: string,
+  query: Query,
+  { limit, all, json }: ListOptions,
+  columns: readonly Column<Item>[],
+): Promise<typeof exit.done> {
+  const items = api.items(path, query, all ? Number.MAX_SAFE_INTEGER : limit)
+  if (json) {
+    for await (const item of items) await print(`${plainJson(item)}\n`)
+    return exit.done
+  }
+  const shown: Item[] = []
+  for await (const item of items) shown.push(JSON.parse(item) as Item)
+  if (shown.length === 0) process.stderr.write('There is nothing.\n')
+  await print(tableOf(shown, columns))
+  return exit.done
+}
+
+/** As fast as it is taken. */
+export function print(text: string | Uint8Array): Promise<void> {
+  return new Promise(resolve => {
+    if (process.stdout.write(text)) resolve()
+    else process.stdout.once('drain', resolve)
+  })
+}
+
+/** One document, as the gateway wrote it. */
+export function printJson(text: string): Promise<void> {
+  return print(`${plainJson(text)}\n`)
+}
+
+/** As they are; to a terminal as text that it cannot obey. */
+export function printRaw(bytes: Buffer): Promise<void> {
+  return print(process.stdout.isTTY ? `${plainText(bytes.toString(), '\n\t')}\n` : bytes)
+}
+
+/** To the second, in UTC. */
+export function shownTime(time: unknown): string | undefined {
+  return typeof time === 'string' ? time.replace(/\.\d+(?=Z$)/, '') : undefined
+}
+
+/** A position without the zeros before it. */
+export function shownSequence(sequence: unknown): string | undefined {
+  return typeof sequence === 'string' ? sequence.replace(/^0+(?=\d)/, '') : undefined
+}

@@ -1,0 +1,122 @@
+// `postern events replay`: one event, or all that match, once more to a subscription, followed until it is done.
+import { setTimeout as after } from 'node:timers/promises'
+import { SingleBar } from 'cli-progress'
+import type { Command } from 'commander'
+import { does, type ExitCode, examples, exit, Failure } from './command.ts'
+import { type FilterOptions, filtering, filterOf } from './event-filter.ts'
+import { type GatewayApi, gatewayOf, reaching } from './gateway-api.ts'
+import { print, printJson } from './listing.ts'
+import { counted } from './text.ts'
+
+interface ReplayOptions extends FilterOptions {
+  url?: string
+  subscription?: string
+  dryRun?: boolean
+  wait: boolean
+  json?: boolean
+}
+
+interface Replay {
+  id: string
+  state: string
+  first: string
+  last: string
+  position: string
+  matched: number
+  deliveries?: Record<string, number>
+}
+
+const lookEveryMs = 300
+
+export function defineReplay(command: Command): void {
+  reaching(
+    filtering(
+      command
+        .description('Delivers events once more: one by its id, or all that match, in their order.')
+        .argument('[id]', 'evt_…; without one all that match'),
+    ),
+  )
+    .option('-s, --subscription <name>', 'to this one; of a single event default all that ask for it')
+    .option('--dry-run', 'says how many match, and sends nothing')
+    .option('--no-wait', 'does not wait until all are delivered')
+    .option('--json', 'the answer as JSON')
+  does(command, (id: string | undefined, options: ReplayOptions) => {
+    const api = gatewayOf(options.url)
+    return id === undefined ? replayAll(api, options) : replayOne(api, id, options)
+  })
+  examples(
+    command,
+    [
+      'postern events replay evt_4sbh6p7b7x6phhgxthyvbxgpje --subscription loan-book',
+      "postern events replay --subscription loan-book --type 'loan.*' --since 2d --dry-run",
+      "postern events replay --subscription loan-book --type 'loan.*' --since 2d",
+    ],
+    [0, 1, 2, 3, 4, 5],
+  )
+}
+
+async function replayOne(
+  api: GatewayApi,
+  id: string,
+  { subscription, json, dryRun }: ReplayOptions,
+): Promise<ExitCode> {
+  if (dryRun) throw new Failure(exit.mistaken, '--dry-run is for all that match: give no id')
+  const answer = await api.post(`/events/${encodeURIComponent(id)}/replay`, { subscription })
+  const { replays } = answer.json<{ replays: { id: string; subscription: string; delivery: string }[] }>()
+  if (json) await printJson(answer.text)
+  else for (const each of replays) await print(`${each.subscription}  ${each.delivery}\n`)
+  if (replays.length === 0) process.stderr.write('No subscription asks for this event.\n')
+  return exit.done
+}
+
+async function replayAll(api: GatewayApi, options: ReplayOptions): Promise<ExitCode> {
+  const { subscription, dryRun, wait, json } = options
+  if (subscription === undefined)
+    throw new Failure(exit.mistaken, 'Say to which: --subscription <name>, or one event by its id.')
+  const { receivedAfter, receivedBefore, ...filter } = filterOf(options)
+  const body = { filter: { ...filter, receivedAfter, receivedBefore }, subscription, ...(dryRun ? { dryRun } : {}) }
+  const answer = await api.post('/replays', body)
+  if (dryRun) {
+    const { matched, complete = true } = answer.json<{ matched: number; complete?: boolean }>()
+    if (json) await printJson(answer.text)
+    else
+      await print(
+        `${counted(matched)} events would be delivered${complete ? '' : ', of those that were looked at in time'}.\n`,
+      )
+    return exit.done
+  }
+  let replay = answer.json<Replay>()
+  let { text } = answer
+  if (wait) ({ replay, text } = await followed(api, replay))
+  if (json) await printJson(text)
+  else await print(`${replay.id}  ${replay.state}  ${counted(replay.matched)} events\n`)
+  const failed = (replay.deliveries?.dead ?? 0) + (replay.deliveries?.expired ?? 0)
+  return wait && (replay.state !== 'done' || failed > 0) ? exit.unfinished : exit.done
+}
+
+/** Until nothing of it is under way. Ended by SIGINT it goes on at the gateway. */
+async function followed(api: GatewayApi, begun: Replay): Promise<{ replay: Replay; text: string }> {
+  const stopping = new AbortController()
+  process.once('SIGINT', () => stopping.abort())
+  const bar = process.stderr.isTTY
+    ? new SingleBar({ format: 'replaying [{bar}] {percentage}%  {value}/{total} delivered', hideCursor: true })
+    : undefined
+  bar?.start(Math.max(begun.matched, 1), 0)
+  try {
+    for (;;) {
+      const answer = await api.get(`/replays/${encodeURIComponent(begun.id)}`)
+      const replay = answer.json<Replay>()
+      const states = replay.deliveries ?? {}
+      const under = ['waiting', 'pending', 'delivering', 'retrying'].reduce(
+        (sum, state) => sum + (states[state] ?? 0),
+        0,
+      )
+      bar?.setTotal(Math.max(replay.matched, 1))
+      bar?.update(Math.max(0, replay.matched - under))
+      if ((replay.state !== 'running' && under === 0) || stopping.signal.aborted) return { replay, text: answer.text }
+      await after(lookEveryMs, undefined, { signal: stopping.signal }).catch(() => {})
+    }
+  } finally {
+    bar?.stop()
+  }
+}

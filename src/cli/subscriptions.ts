@@ -1,0 +1,110 @@
+// `postern subscriptions`: where events go, how far each has come, and holding or trying one.
+import type { Command } from 'commander'
+import { type Define, does, examples, exit, gatewayEnds } from './command.ts'
+import { gatewayOf, reaching } from './gateway-api.ts'
+import { list, print, printJson, shownSequence, shownTime, whole } from './listing.ts'
+import { type Column, fieldsOf } from './table.ts'
+
+interface Subscription {
+  name: string
+  origin: string
+  removedAt: string | null
+  problem: string | null
+  paused: { by: string } | null
+  cursor: string
+  lag: number
+  oldestUnsettledAt: string | null
+  deliveries: Record<string, number>
+  breaker: { state: string }
+}
+
+const columns: readonly Column<Subscription>[] = [
+  { title: 'name', of: ({ name }) => name },
+  { title: 'origin', of: ({ origin }) => origin },
+  { title: 'state', of: stateOf, colour: state => (state === 'delivering' ? 'green' : 'yellow') },
+  { title: 'position', of: ({ cursor }) => shownSequence(cursor), right: true },
+  { title: 'lag', of: ({ lag }) => lag, right: true },
+  { title: 'under way', of: ({ deliveries }) => underWay(deliveries), right: true },
+  {
+    title: 'dead',
+    of: ({ deliveries }) => deliveries.dead,
+    right: true,
+    colour: text => (text === '0' ? undefined : 'red'),
+  },
+  { title: 'oldest unsettled', of: ({ oldestUnsettledAt }) => shownTime(oldestUnsettledAt) },
+]
+
+function stateOf({ removedAt, problem, paused, breaker }: Subscription): string {
+  if (removedAt !== null) return 'removed'
+  if (problem !== null) return 'broken'
+  if (paused !== null) return paused.by === 'gone' ? 'gone' : 'paused'
+  return breaker.state === 'closed' ? 'delivering' : `breaker ${breaker.state}`
+}
+
+function underWay({ waiting = 0, pending = 0, delivering = 0, retrying = 0 }: Record<string, number>): number {
+  return waiting + pending + delivering + retrying
+}
+
+type Reached = { url?: string; json?: boolean }
+
+export const subscriptions: Define = command => {
+  command.description('Which events go where, and how far that has come.')
+
+  const listed = command.command('list').summary('all of them').description('Lists the subscriptions.')
+  reaching(listed).option('--json', 'one line of JSON for each')
+  does(listed, (options: Reached) =>
+    list(gatewayOf(options.url), '/subscriptions', {}, { ...options, limit: whole }, columns),
+  )
+  examples(listed, ['postern subscriptions list'], gatewayEnds)
+
+  const shown = command.command('show').summary('one, with its options').description('Shows one subscription.')
+  reaching(shown.argument('<name>')).option('--json', 'as JSON')
+  does(shown, async (name: string, { url, json }: Reached) => {
+    const answer = await gatewayOf(url).get(`/subscriptions/${encodeURIComponent(name)}`)
+    if (json) await printJson(answer.text)
+    else await print(fieldsOf(answer.json()))
+    return exit.done
+  })
+  examples(shown, ['postern subscriptions show loan-book'], gatewayEnds)
+
+  const held = 'what comes meanwhile waits in the log; it survives restarts'
+  acting(command, 'pause', `Delivers nothing to it until it is resumed: ${held}.`, name => `${name} is paused.`)
+  acting(command, 'resume', 'Delivers to it again, from where it was.', name => `${name} delivers again.`)
+  acting(
+    command,
+    'retry',
+    'Tries all its dead deliveries again, with a fresh budget.',
+    (_, answer) => `retried ${answer.retried}`,
+  )
+  acting(
+    command,
+    'test',
+    'Sends one made event now, which is stored nowhere, and says what came of it.',
+    (_, { result, status, reason }) =>
+      [result, status, reason].filter(each => each !== null && each !== undefined).join('  '),
+    ({ result }) => (result === 'succeeded' ? exit.done : exit.unfinished),
+  )
+  examples(command, ['postern subscriptions list', 'postern subscriptions pause loan-book'], gatewayEnds)
+}
+
+type Fields = Readonly<Record<string, unknown>>
+
+function acting(
+  parent: Command,
+  verb: string,
+  description: string,
+  told: (name: string, answer: Fields) => string,
+  ended: (answer: Fields) => 0 | 2 = () => exit.done,
+): void {
+  const [summary] = description.toLowerCase().split(/[:,.]/)
+  const command = parent.command(verb).summary(summary!).description(description)
+  reaching(command.argument('<name>')).option('--json', 'the answer as JSON')
+  does(command, async (name: string, { url, json }: Reached) => {
+    const answer = await gatewayOf(url).post(`/subscriptions/${encodeURIComponent(name)}/${verb}`)
+    const fields = answer.json<Fields>()
+    if (json) await printJson(answer.text)
+    else await print(`${told(name, fields)}\n`)
+    return ended(fields)
+  })
+  examples(command, [`postern subscriptions ${verb} loan-book`], verb === 'test' ? [0, 1, 2, 3, 4, 5] : gatewayEnds)
+}
