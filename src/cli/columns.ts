@@ -1,5 +1,5 @@
 // What of events and deliveries is shown in a list.
-import { shownSequence, shownTime } from './listing.ts'
+import { shownTime } from './listing.ts'
 import type { Column } from './table.ts'
 
 export interface ShownEvent {
@@ -27,7 +27,6 @@ export interface ShownDelivery {
 
 export const eventColumns: readonly Column<ShownEvent>[] = [
   { title: 'received', of: ({ receivedtime }) => shownTime(receivedtime) },
-  { title: 'position', of: ({ sequence }) => shownSequence(sequence), right: true },
   { title: 'id', of: ({ id }) => id },
   { title: 'source', of: sourceName, shrinks: true },
   { title: 'type', of: ({ type }) => type, shrinks: true },

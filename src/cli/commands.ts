@@ -49,6 +49,11 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: 'the configured entrances',
     load: async () => (await import('./sources.ts')).sources,
   },
+  send: {
+    group: 'The vendors',
+    summary: 'signed, realistic requests of any vendor to a gateway',
+    load: async () => (await import('./send.ts')).send,
+  },
   copy: {
     group: 'Its database',
     summary: 'copies an inbox from SQLite to PostgreSQL',

@@ -17,10 +17,11 @@ export interface NamedUse extends SecretUse {
 /** Where minted secrets are kept: a file that only its owner reads. */
 export class MintedSecrets {
   readonly #path: string
-  readonly #chance: Chance
+  readonly #chance: Chance | undefined
   readonly #values: Minted
 
-  constructor(path: string, chance: Chance) {
+  /** Without `chance` nothing is made: what is not kept there yet is a problem. */
+  constructor(path: string, chance?: Chance) {
     this.#path = path
     this.#chance = chance
     this.#values = existsSync(path) ? readMinted(path) : {}
@@ -30,26 +31,12 @@ export class MintedSecrets {
   get(name: string, kind: MintedKind): { value: string; signingKey?: string } {
     let minted = Object.hasOwn(this.#values, name) ? this.#values[name] : undefined
     if (minted === undefined) {
-      minted = this.#mint(kind)
+      if (this.#chance === undefined) throw new Error('it is not set, and no gateway has made it here yet')
+      minted = mint(kind, this.#chance)
       this.#values[name] = minted
       this.#save()
     }
     return typeof minted === 'string' ? { value: minted } : { value: minted.publicKey, signingKey: minted.privateKey }
-  }
-
-  #mint(kind: MintedKind): Minted[string] {
-    switch (kind) {
-      case 'text':
-        return this.#chance.bytes(24).toString('base64url')
-      case 'standard-webhooks':
-        return `whsec_${this.#chance.bytes(32).toString('base64')}`
-      case 'rsa-public-key':
-        return generateKeyPairSync('rsa', {
-          modulusLength: 2048,
-          publicKeyEncoding: { type: 'spki', format: 'pem' },
-          privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-        })
-    }
   }
 
   #save(): void {
@@ -59,6 +46,21 @@ export class MintedSecrets {
     writeFileSync(next, `${JSON.stringify(this.#values, null, 2)}\n`, { mode: 0o600, flush: true })
     chmodSync(next, 0o600)
     renameSync(next, this.#path)
+  }
+}
+
+function mint(kind: MintedKind, chance: Chance): Minted[string] {
+  switch (kind) {
+    case 'text':
+      return chance.bytes(24).toString('base64url')
+    case 'standard-webhooks':
+      return `whsec_${chance.bytes(32).toString('base64')}`
+    case 'rsa-public-key':
+      return generateKeyPairSync('rsa', {
+        modulusLength: 2048,
+        publicKeyEncoding: { type: 'spki', format: 'pem' },
+        privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+      })
   }
 }
 
