@@ -2,13 +2,12 @@
 // changed, but that an older version's tables are brought up to this one's as its start would.
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import Sqlite from 'better-sqlite3'
-import { Migrator } from 'kysely/migration'
+import type Sqlite from 'better-sqlite3'
+import { AppError } from '../../errors.ts'
 import { quickHash } from '../../quick-hash.ts'
-import { migrations } from '../migrations.ts'
 import { refKeys } from '../record.ts'
-import { kyselyOver } from '../sqlite/dialect.ts'
-import { openReader, openWriter } from '../sqlite/open.ts'
+import { openReader } from '../sqlite/open.ts'
+import { bringUpToDate, lackingMigrations } from '../sqlite/schema.ts'
 import { hold } from '../sqlite/store.ts'
 import { type CopiedTable, copiedTables } from './tables.ts'
 
@@ -44,11 +43,11 @@ export class Source {
     if (!existsSync(path)) throw new Refused(`there is no file ${path}`)
     const lock = held(path)
     try {
-      if ((await lacking(path)).length > 0 && !asIs) await bringUpToDate(path)
+      if ((await lackingMigrations(path)).length > 0 && !asIs) await bringUpToDate(path)
       return new Source(path, openReader(path), lock)
     } catch (error) {
       lock.close()
-      if (error instanceof Refused) throw error
+      if (error instanceof AppError) throw new Refused(error.message, { cause: error })
       throw new Refused(`${path} cannot be read: ${(error as Error).message}`, { cause: error })
     }
   }
@@ -161,41 +160,5 @@ function held(path: string): { close(): void } {
     return hold(path)
   } catch (error) {
     throw new Refused((error as Error).message, { cause: error })
-  }
-}
-
-/** The migrations that it lacks. Throws Refused for a file that is no inbox, or a newer version's. */
-async function lacking(path: string): Promise<string[]> {
-  const known = Object.keys(await migrations.getMigrations())
-  let db: Sqlite.Database | undefined
-  try {
-    db = openReader(path)
-    const applied = db.prepare('select name from kysely_migration').pluck().all() as string[]
-    if (applied.some(name => !known.includes(name))) {
-      throw new Refused(`${path} was last used by a newer version of Postern: copy it with that one`)
-    }
-    return known.filter(name => !applied.includes(name))
-  } catch (error) {
-    // No database, or none of ours.
-    if (!(error instanceof Sqlite.SqliteError) || !/^SQLITE_(NOTADB|ERROR)$/.test(error.code)) throw error
-    throw new Refused(`${path} is no inbox of Postern (${error.message})`, { cause: error })
-  } finally {
-    db?.close()
-  }
-}
-
-async function bringUpToDate(path: string): Promise<void> {
-  const db = openWriter(path)
-  try {
-    const kysely = kyselyOver(async (sql, parameters) => {
-      const statement = db.prepare(sql)
-      if (statement.reader) return { rows: statement.all(...parameters) as never[] }
-      statement.run(...parameters)
-      return { rows: [] }
-    })
-    const { error } = await new Migrator({ db: kysely, provider: migrations }).migrateToLatest()
-    if (error !== undefined) throw error
-  } finally {
-    db.close()
   }
 }

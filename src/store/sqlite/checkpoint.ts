@@ -8,6 +8,8 @@ const framesWhenBusy = 4_000
 /** About 40 MB: readers have kept the WAL from starting anew, so now it waits for the current ones. */
 const framesTooMany = 10_000
 const pageBytes = 4_096
+/** For readers, with everybody who waits for the next commit: most are done by then, and a backup is not for minutes. */
+const waitForReadersMs = 50
 
 export class Checkpointer {
   readonly #db: Database
@@ -40,10 +42,20 @@ export class Checkpointer {
 
   #move(): void {
     const frames = this.#checkpoint('PASSIVE')
-    if (frames > framesTooMany) this.#checkpoint('RESTART')
+    if (frames > framesTooMany) this.#restart()
     this.#framesPerCommand = Math.min(64, Math.max(1, frames / Math.max(1, this.#commands)))
     this.#frames = 0
     this.#commands = 0
+  }
+
+  #restart(): void {
+    const [timeout] = this.#db.pragma('busy_timeout') as { timeout: number }[]
+    this.#db.pragma(`busy_timeout = ${waitForReadersMs}`)
+    try {
+      this.#checkpoint('RESTART')
+    } finally {
+      this.#db.pragma(`busy_timeout = ${timeout!.timeout}`)
+    }
   }
 
   /** How many frames the WAL held. */
