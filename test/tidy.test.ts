@@ -60,6 +60,7 @@ const storeInterface = [
   'src/store/deliveries.ts',
   'src/store/tokens.ts',
   'src/store/audit.ts',
+  'src/store/epoch.ts',
 ]
 /** What puts the parts together, and may know all of them. */
 const builders = [

@@ -54,6 +54,26 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: 'signed, realistic requests of any vendor to a gateway',
     load: async () => (await import('./send.ts')).send,
   },
+  migrate: {
+    group: 'Its database',
+    summary: 'brings its tables up to this version, without a start',
+    load: async () => (await import('./migrate.ts')).migrate,
+  },
+  backup: {
+    group: 'Its database',
+    summary: 'a copy while it works',
+    load: async () => (await import('./backup.ts')).backup,
+  },
+  restore: {
+    group: 'Its database',
+    summary: 'puts a backup in its place',
+    load: async () => (await import('./restore.ts')).restore,
+  },
+  vacuum: {
+    group: 'Its database',
+    summary: 'gives room back that deleted events have left',
+    load: async () => (await import('./vacuum.ts')).vacuum,
+  },
   copy: {
     group: 'Its database',
     summary: 'copies an inbox from SQLite to PostgreSQL',

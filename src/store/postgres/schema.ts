@@ -33,6 +33,12 @@ export async function bringUpToDate(database: Database, url: string): Promise<vo
   if (applied.length < known.length) await migrate(url)
 }
 
+/** The migrations that it lacks. */
+export async function lackingMigrations(database: Database): Promise<string[]> {
+  const applied = await appliedMigrations(database)
+  return Object.keys(await migrations.getMigrations()).filter(name => !applied.includes(name))
+}
+
 async function appliedMigrations(database: Database): Promise<string[]> {
   const [table] = await database.call<{ there: boolean }>(`select to_regclass('kysely_migration') is not null as there`)
   if (!table!.there) return []
