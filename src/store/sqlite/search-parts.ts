@@ -1,0 +1,24 @@
+// What the search thread works with on SQLite: the index's file, and a connection that reads the inbox.
+import { SearchedLog } from '../search/log.ts'
+import { kyselyOver } from './dialect.ts'
+import { openReader } from './open.ts'
+import { readingParts } from './reading.ts'
+import { sqliteSearchIndex } from './search-index.ts'
+
+export function sqliteSearch({ path, payloadOf }: { path: string; payloadOf: readonly string[] }, remade: () => void) {
+  const db = openReader(path)
+  const reading = kyselyOver(async (sql, parameters) => ({ rows: db.prepare(sql).all(...parameters) as never[] }))
+  const index = sqliteSearchIndex(path, db)
+  return {
+    log: new SearchedLog(reading, readingParts, payloadOf),
+    index,
+    async remake() {
+      index.remake()
+      remade()
+    },
+    async close() {
+      index.close()
+      db.close()
+    },
+  }
+}
