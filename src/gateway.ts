@@ -106,6 +106,7 @@ export async function startGateway({
     spoolObserver: spoolMetrics,
     rejectionLimits,
     leaseMs: limits.leaseMs,
+    search: settings.search ? { payloadOf: searchedPayloads(sources) } : undefined,
     clock,
     log,
   })
@@ -276,6 +277,11 @@ function resolveAll(
   }
   if (problems.length > 0) throw new ConfigError(problems)
   return token.values() as readonly [string, ...string[]]
+}
+
+/** What a renamed source received before stands under its old name. */
+function searchedPayloads(sources: readonly Source[]): string[] {
+  return sources.flatMap(({ name, identity, options }) => (options.search === 'payload' ? [name, identity] : []))
 }
 
 function warnOfWeakChecks(sources: readonly Source[], log: Log): void {

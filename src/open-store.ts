@@ -3,7 +3,14 @@
 import type { Clock } from './clock.ts'
 import type { Settings } from './config/settings.ts'
 import type { Log } from './observe/log.ts'
-import type { RejectionLimits, SpooledStore, SpoolObserver, Store, StoreObserver } from './store/store.ts'
+import type {
+  RejectionLimits,
+  SearchOptions,
+  SpooledStore,
+  SpoolObserver,
+  Store,
+  StoreObserver,
+} from './store/store.ts'
 
 /** Within it a vendor that waits is answered, before any of them gives up. */
 const ackTimeoutMs = 4_000
@@ -15,6 +22,8 @@ export interface StoreParts {
   spoolObserver: SpoolObserver | undefined
   rejectionLimits: RejectionLimits
   leaseMs: number | undefined
+  /** Undefined: nothing is searched. */
+  search: SearchOptions | undefined
   clock: Clock
   log: Log
 }
@@ -27,14 +36,14 @@ export interface OpenedStore {
 
 /** Throws AppError where it cannot be opened: with a spool the database may be away. */
 export async function openStore({ database, node, spool }: Settings, parts: StoreParts): Promise<OpenedStore> {
-  const { observer, spoolObserver, rejectionLimits, leaseMs = leaseDefaultMs, clock, log } = parts
+  const { observer, spoolObserver, rejectionLimits, leaseMs = leaseDefaultMs, search, clock, log } = parts
   if (database.engine === 'sqlite') {
-    return { store: await (await import('./store/sqlite/store.ts')).openSqliteStore(database.path, observer) }
+    return { store: await (await import('./store/sqlite/store.ts')).openSqliteStore(database.path, observer, search) }
   }
   const { url, directUrl, poolMax } = database
   const { openPostgresStore } = await import('./store/postgres/store.ts')
   const options = { url, directUrl, poolMax, ackTimeoutMs, node, leaseMs }
-  const store = await openPostgresStore(options, observer, { patient: spool !== undefined })
+  const store = await openPostgresStore(options, observer, { patient: spool !== undefined, search })
   if (spool === undefined) return { store }
   const { shortLivedFileSystem } = await import('./store/spool/spool.ts')
   const { spooled } = await import('./store/spool/spooled-store.ts')

@@ -57,6 +57,7 @@ const storeInterface = [
   'src/store/store.ts',
   'src/store/record.ts',
   'src/store/event-json.ts',
+  'src/store/search/question.ts',
   'src/store/deliveries.ts',
   'src/store/tokens.ts',
   'src/store/audit.ts',

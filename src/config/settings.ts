@@ -24,6 +24,8 @@ export interface Settings {
   admin: { port: number; host: string } | undefined
   encryptionKey: string | undefined
   logLevel: string
+  /** Whether there is an index of words, to search by. */
+  search: boolean
   /** Whether this process takes vendors' requests, and whether it delivers. */
   receives: boolean
   delivers: boolean
@@ -68,6 +70,7 @@ const environment = z.object({
     })
     .transform(Number)
     .default(1024 ** 3),
+  POSTERN_SEARCH: z.enum(['on', 'off'], { error: "expected 'on' or 'off'" }).default('on'),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   NODE_ENV: z.string().optional(),
 })
@@ -165,6 +168,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     admin,
     encryptionKey,
     logLevel: values.LOG_LEVEL,
+    search: values.POSTERN_SEARCH === 'on',
     receives: values.POSTERN_ROLE !== 'deliver',
     delivers: values.POSTERN_ROLE !== 'ingest',
     development: loopback.test(values.HOST) && database.engine === 'sqlite' && values.NODE_ENV !== 'production',

@@ -17,7 +17,7 @@ import type { SpoolMetrics } from './spool-metrics.ts'
 
 export interface ScrapeParts {
   metrics: Metrics
-  store: Pick<Store, 'extent' | 'listQuarantine'>
+  store: Pick<Store, 'extent' | 'listQuarantine'> & Partial<Pick<Store, 'search'>>
   health(): Promise<StoreHealth>
   clock: Clock
   /** Undefined where nothing is delivered. */
@@ -46,12 +46,14 @@ export function scraper(parts: ScrapeParts): () => Promise<string> {
     `Requests that wait in quarantine; ${quarantineCountMax} stands for as many or more.`,
     [],
   )
+  const behind = gauge(registry, 'postern_search_behind_events', 'Places of the log that cannot be searched yet.', [])
   const subscriptions = subscriptionGauges(registry)
   const process = processRegistry()
   const wait = parts.waitMs ?? waitMsDefault
   const ask = {
     health: patient(wait),
     quarantine: patient(wait),
+    search: patient(wait),
     deliveries: patient(wait),
     thread: patient(wait),
     spool: patient(wait),
@@ -78,6 +80,7 @@ export function scraper(parts: ScrapeParts): () => Promise<string> {
         () => store.listQuarantine({ limit: quarantineCountMax }),
         page => only(waiting, page?.items.length),
       ),
+      store.search && part('search', store.search.progress, progress => only(behind, progress?.behind)),
       deliveries && part('deliveries', () => readSubscriptions(deliveries, store, clock.now()), subscriptions),
       deliveryText &&
         part('thread', deliveryText, text => {

@@ -3,13 +3,17 @@
 //   by subject or refs             the engine's index of refs; what it finds is compared with the event's own
 //   by source, vendor, types       events_by_kind (kind, sequence), one walk a kind, merged
 //   by time, or nothing            events (sequence) within the bounds that `minutes` gives
+//   by words                       the engine's search index, asked for the kinds and the refs as well
 // A filter that no index carries is answered by walking the log in windows, each one short read transaction.
 // One set of queries for both engines: what each does in its own way is its EngineParts.
 import { CompiledQuery, type Expression, type Kysely, type SelectQueryBuilder, type SqlBool, sql } from 'kysely'
 import { matchesGlob, matchesType } from '../globs.ts'
 import type { Scanned } from './deliveries.ts'
 import { Entries } from './entries.ts'
-import { refKey, refKeys, type StoredEvent } from './record.ts'
+import { hasRefs, isOpen, refsOf } from './filters.ts'
+import type { StoredEvent } from './record.ts'
+import type { SearchReads } from './search/reading.ts'
+import { Search } from './search/search.ts'
 import type { EventFilter, EventPage, EventQuery, KeptRequest, Store } from './store.ts'
 import type { KindsTable, Tables } from './tables.ts'
 
@@ -23,6 +27,8 @@ const candidatesAtOnce = 2_000
 const rowsAtOnce = 100
 /** How long a list may look for matches before it answers with what it has and where to go on. */
 const budgetMs = 2_000
+/** The same for a search, whose steps are short. */
+const searchBudgetMs = 100
 
 type Kind = Omit<KindsTable, 'id'> & { id: number }
 type Rows = SelectQueryBuilder<Tables, 'events', Row>
@@ -47,7 +53,7 @@ type FindRefs = (
 export interface EngineParts {
   findRefs: FindRefs
   /** Whether the column's value is one of a list that is one parameter, however long it is. */
-  isListed(column: 'events.sequence', sequences: readonly number[]): Expression<SqlBool>
+  isListed(column: 'events.sequence' | 'requests.sequence', sequences: readonly number[]): Expression<SqlBool>
   /** That parameter. */
   list(sequences: readonly number[]): unknown
   /** Between which sequences lies what was received in these minutes, both included; null where that is nothing. */
@@ -62,19 +68,25 @@ interface MinutesFound {
 export class Queries extends Entries {
   readonly #db: Kysely<Tables>
   readonly #parts: EngineParts
+  readonly search: Search
   #kinds = new Map<number, Kind>()
   readonly #texts = new Map<string, string>()
   /** As it was last seen: nothing is ever added before the oldest, so that nobody need look there again. */
   #seen = { epoch: '', head: 0, oldest: 0 }
 
-  constructor(db: Kysely<Tables>, parts: EngineParts) {
+  /** Without `search` it is not asked by words. */
+  constructor(db: Kysely<Tables>, parts: EngineParts, search?: SearchReads) {
     super(db)
     this.#db = db
     this.#parts = parts
+    this.search = new Search(search)
   }
 
   async list({ filter, order, from, limit }: EventQuery): Promise<EventPage> {
-    const { head, oldest } = await this.extent()
+    const extent = await this.extent()
+    const search = filter.q === undefined ? undefined : await this.search.indexed(extent)
+    // A search knows of nothing beyond its index.
+    const { head, oldest } = { ...extent, ...(search && { head: search.indexedThrough }) }
     const bounds = await this.#bounds(filter, { low: oldest === 0 ? head + 1 : oldest, high: head })
     const newest = order === 'newest'
     if (from !== undefined) {
@@ -83,12 +95,12 @@ export class Queries extends Entries {
     }
     const looked = Math.max(head, from ?? 0)
     const kinds = await this.#matchingKinds(filter)
-    if (kinds?.length === 0) return { events: [], next: null, position: looked }
 
     const events: StoredEvent[] = []
-    const deadline = performance.now() + budgetMs
+    const deadline = performance.now() + (search === undefined ? budgetMs : searchBudgetMs)
     let at = newest ? bounds.high : bounds.low
     const walk = this.#walk(filter, kinds, newest)
+    if (kinds?.length === 0) return { events: [], next: null, position: looked, ...(search && { search }) }
     while (newest ? at >= bounds.low : at <= bounds.high) {
       const window = await walk(at, bounds, limit - events.length)
       for (const row of window.rows) events.push(await this.#stored(row))
@@ -97,7 +109,7 @@ export class Queries extends Entries {
     }
     const more = newest ? at >= bounds.low : at <= bounds.high
     const last = newest ? at + 1 : at - 1
-    return { events, next: more ? last : null, position: more && !newest ? last : looked }
+    return { events, next: more ? last : null, position: more && !newest ? last : looked, ...(search && { search }) }
   }
 
   async event(id: Buffer): Promise<StoredEvent | undefined> {
@@ -172,6 +184,14 @@ export class Queries extends Entries {
     const step = newest ? -1 : 1
     const ended = (bounds: Bounds) => (newest ? bounds.low - 1 : bounds.high + 1)
 
+    if (filter.q !== undefined) {
+      const read = (found: readonly number[]) => {
+        let query = residual(this.#rows()).where(this.#parts.isListed('events.sequence', found))
+        if (kinds !== undefined) query = query.where('events.kind', 'in', kinds)
+        return query.orderBy('events.sequence', direction).execute()
+      }
+      return this.search.walk({ filter: { ...filter, q: filter.q }, kinds, newest, read })
+    }
     if (refs.length > 0) {
       let widening = 1
       return async (at: number, bounds: Bounds, wanted: number) => {
@@ -362,6 +382,7 @@ export function inboxReads(queries: Queries) {
     listConflicts: page => queries.listConflicts(page),
     conflict: number => queries.conflict(number),
     extent: () => queries.extent(),
+    search: { progress: async () => queries.search.progress(await queries.extent()) },
   } satisfies Partial<Store>
 }
 
@@ -371,29 +392,4 @@ function narrowed(query: Rows, { subject, receivedAfter, receivedBefore }: Event
   if (receivedAfter !== undefined) rows = rows.where('events.received', '>=', receivedAfter)
   if (receivedBefore !== undefined) rows = rows.where('events.received', '<', receivedBefore)
   return rows
-}
-
-/** Whether what it leaves out are our own events at the most: nearly all of the log matches. */
-function isOpen({ source, vendor, type, vendorType }: EventFilter): boolean {
-  const names = [source, vendor, vendorType].some(globs => globs !== undefined)
-  return !names && (type === undefined || type.every(glob => glob === '*'))
-}
-
-/** Whether the event has every one of the refs, its subject counted among its own. */
-function hasRefs({ data, subject }: Row, wanted: readonly string[]): boolean {
-  const own = new Set(refKeys((JSON.parse(data) as { refs: Record<string, string> }).refs, subject))
-  return wanted.every(ref => own.has(ref))
-}
-
-/** The refs to go by, the subject's among them; the one that looks rarest first. */
-function refsOf({ subject, refs = [] }: EventFilter): string[] {
-  const keys = refs.map(ref => refKey(...parted(ref)))
-  const all = subject === undefined ? keys : [subject.replace('/', ':'), ...keys]
-  const common = (ref: string) => Number(/^(bank|office|partner|client|account):/.test(ref))
-  return all.sort((a, b) => common(a) - common(b))
-}
-
-function parted(ref: string): [kind: string, value: string] {
-  const colon = ref.indexOf(':')
-  return [ref.slice(0, colon), ref.slice(colon + 1)]
 }

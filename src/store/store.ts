@@ -70,6 +70,8 @@ export interface EventFilter {
   /** Milliseconds since the epoch: at or after, before. */
   receivedAfter?: number
   receivedBefore?: number
+  /** Words, "phrases" and word*, all of which are in what is found; for lists only: see search/question.ts. */
+  q?: string
 }
 
 export interface EventQuery {
@@ -86,6 +88,19 @@ export interface EventPage {
   next: number | null
   /** The highest sequence that was looked at: what a reader gives back as `after`. */
   position: number
+  /** Of a search: events beyond this sequence are not in its index yet. */
+  search?: { indexedThrough: number }
+}
+
+/** How far the search index has come: `behind` is how many places of the log are left. */
+export interface SearchProgress {
+  indexedThrough: number
+  behind: number
+}
+
+/** What is searched beside identifiers, types and data: the payloads of these sources. */
+export interface SearchOptions {
+  payloadOf: readonly string[]
 }
 
 export interface TimelineQuery {
@@ -257,7 +272,10 @@ export interface Store {
   admit(id: Buffer, events: readonly EventRecord[] | QuarantineEntry, request: KeptRequest): Promise<AppendOutcome[]>
   discard(quarantineId: Buffer): Promise<boolean>
 
+  /** Throws AppError `bad_request` for a `q` that cannot be asked. */
   list(query: EventQuery): Promise<EventPage>
+  /** Null where nothing is searched. */
+  readonly search: { progress(): Promise<SearchProgress | null> }
   event(id: Buffer): Promise<StoredEvent | undefined>
   timeline(query: TimelineQuery): Promise<TimelinePage>
   /** The request that an event came in. */

@@ -7,6 +7,7 @@ import { testFigures } from './store/figures.ts'
 import type { OpenStore } from './store/inbox.ts'
 import { testLists } from './store/lists.ts'
 import { testRetention } from './store/retention.ts'
+import { testSearch } from './store/search.ts'
 import { testTexts } from './store/texts.ts'
 import { testTimelines } from './store/timeline.ts'
 import { testTokens } from './store/tokens.ts'
@@ -14,9 +15,11 @@ import { testTokens } from './store/tokens.ts'
 export interface StoreEngine {
   name: string
   open: OpenStore
+  /** The same, and it can be searched: see `searchedPayloads`. */
+  openSearched: OpenStore
 }
 
-export function testStore({ name, open }: StoreEngine): void {
+export function testStore({ name, open, openSearched }: StoreEngine): void {
   describe(`the inbox on ${name}`, () => {
     testAppends(open)
     testEntries(open)
@@ -25,6 +28,7 @@ export function testStore({ name, open }: StoreEngine): void {
     testFigures(open)
     testRetention(open)
     testTexts(open)
+    testSearch(openSearched)
     testDeliveries(open)
     testTokens(open)
   })

@@ -1,6 +1,6 @@
 // The store on PostgreSQL as the shared suites open it: each inbox in a database of its own.
 import { openPostgresStore } from '../../src/store/postgres/store.ts'
-import type { PostgresOptions } from '../../src/store/store.ts'
+import type { PostgresOptions, SearchOptions } from '../../src/store/store.ts'
 import type { OpenStore } from '../contract/store/inbox.ts'
 import { queryOnce, type TestDatabase } from './postgres.ts'
 
@@ -14,18 +14,19 @@ export function postgresOptions(url: string, fields: Partial<PostgresOptions> = 
 export function postgresEngine(
   create: () => Promise<TestDatabase>,
   fields: (url: string) => Partial<PostgresOptions> = () => ({}),
+  search?: SearchOptions,
 ): OpenStore {
   return async () => {
     const database = await create()
     const options = postgresOptions(database.url, fields(database.url))
-    let store = await openPostgresStore(options)
+    let store = await openPostgresStore(options, undefined, { search })
     return {
       get store() {
         return store
       },
       async reopen() {
         await store.close()
-        store = await openPostgresStore(options)
+        store = await openPostgresStore(options, undefined, { search })
         return store
       },
       async lapse() {

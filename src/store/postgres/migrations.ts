@@ -8,12 +8,13 @@ import { daysTable } from './functions/days.ts'
 import { partitionFunctions } from './functions/partitions.ts'
 import { rejectFunction } from './functions/reject.ts'
 import { retentionFunctions } from './functions/retention.ts'
+import { searchStatements } from './functions/search.ts'
 import { workFunctions } from './functions/work-functions.ts'
 import { giveUpSoon } from './lock-timeout.ts'
 import { firstRanges } from './partitions.ts'
 
 export const migrations: MigrationProvider = {
-  getMigrations: () => Promise.resolve({ '001-postgres': first, '002-tokens': tokens }),
+  getMigrations: () => Promise.resolve({ '001-postgres': first, '002-tokens': tokens, '003-search': search }),
 }
 
 const requestColumns = `
@@ -142,5 +143,12 @@ const first: Migration = {
 const tokens: Migration = {
   async up(db: Kysely<unknown>) {
     for (const statement of [giveUpSoon, ...tokensAndAudit]) await sql.raw(statement).execute(db)
+  },
+}
+
+/** A node of the version before fills nothing of it and asks nothing. */
+const search: Migration = {
+  async up(db: Kysely<unknown>) {
+    for (const statement of [giveUpSoon, ...searchStatements]) await sql.raw(statement).execute(db)
   },
 }

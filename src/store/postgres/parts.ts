@@ -9,6 +9,7 @@ import { postgresDeliveries } from './deliveries.ts'
 import { Listener } from './listener.ts'
 import { Nodes, type NodesParts } from './nodes.ts'
 import { readingParts } from './reading.ts'
+import { postgresSearchReads } from './search-reading.ts'
 
 /** Woken by nobody, one looks so often: in case news was lost, and where none arrives. */
 const pollMs = { listening: 5_000, alone: 500 }
@@ -23,7 +24,12 @@ export interface Parts {
   close(): Promise<void>
 }
 
-export function openParts(options: PostgresOptions, kind: NodesParts['kind'], observer?: StoreObserver): Parts {
+/** Without `searches` nothing is searched. */
+export function openParts(
+  options: PostgresOptions,
+  kind: NodesParts['kind'],
+  { observer, searches = false }: { observer?: StoreObserver | undefined; searches?: boolean } = {},
+): Parts {
   const { url, directUrl = url, poolMax, ackTimeoutMs, node } = options
   const database = new Database({ url, poolMax, timeoutMs: ackTimeoutMs })
   const listener = new Listener({ database, url: directUrl, self: `${node}/${kind}` })
@@ -38,7 +44,7 @@ export function openParts(options: PostgresOptions, kind: NodesParts['kind'], ob
   })
   listener.on('nodes', () => void nodes.beat().catch(() => {}))
   const appender = new Appender(database, ackTimeoutMs, () => listener.tell('log'), observer)
-  const queries = new Queries(database.kysely, readingParts)
+  const queries = new Queries(database.kysely, readingParts, searches ? postgresSearchReads(database) : undefined)
   const deliveries = postgresDeliveries({
     database,
     queries,

@@ -3,7 +3,8 @@ import { AppError } from '../../errors.ts'
 import { audit } from '../audit-queries.ts'
 import { healthOf } from '../health.ts'
 import { inboxReads } from '../queries.ts'
-import type { AppendStatus, PostgresOptions, Store, StoreObserver } from '../store.ts'
+import { Filling } from '../search/filling.ts'
+import type { AppendStatus, PostgresOptions, SearchOptions, Store, StoreObserver } from '../store.ts'
 import { tokens } from '../token-queries.ts'
 import { wideReads } from '../wide-reads.ts'
 import { quarantineCall, rejectCall, requarantineCall } from './entries.ts'
@@ -19,6 +20,8 @@ const retryMs = 1_000
 export interface PostgresOpening {
   /** Whether nobody need be there yet: `ready` then waits for the server. */
   patient?: boolean
+  /** Default: nothing is searched. */
+  search?: SearchOptions | undefined
 }
 
 /**
@@ -28,9 +31,9 @@ export interface PostgresOpening {
 export async function openPostgresStore(
   options: PostgresOptions,
   observer?: StoreObserver,
-  { patient = false }: PostgresOpening = {},
+  { patient = false, search }: PostgresOpening = {},
 ): Promise<Store> {
-  const parts = openParts(options, 'main', observer)
+  const parts = openParts(options, 'main', { observer, searches: search !== undefined })
   const { database, appender, nodes, listener, queries } = parts
   const partitions = new Partitions({
     database,
@@ -40,13 +43,18 @@ export async function openPostgresStore(
   })
   const everywhere = { reading: database.kysely, writing: database.kysely }
   const forgotten = { below: 1 }
+  let filling: Filling | undefined
   let closed = false
   let closing: Promise<void> | undefined
   const start = async () => {
     await refuseUnfinishedCopy(database)
     await bringUpToDate(database, options.directUrl ?? options.url)
     await nodes.start()
-    if (!closed) partitions.start()
+    if (closed) return
+    partitions.start()
+    if (search === undefined) return
+    const work = { engine: 'postgres', options, ...search } as const
+    filling = new Filling({ work, owns: () => nodes.owns('search'), observer })
   }
   let ready: Promise<void>
   try {
@@ -88,8 +96,11 @@ export async function openPostgresStore(
     ...inboxReads(queries),
     ...wideReads(database.kysely, readingParts, queries),
 
-    expire: (cutoffs, fallback, now, signal) =>
-      expireEvents(database, queries, cutoffs, fallback, forgotten, now, signal),
+    async expire(cutoffs, fallback, now, signal) {
+      const deleted = await expireEvents(database, queries, cutoffs, fallback, forgotten, now, signal)
+      if (deleted > 0) filling?.sweep()
+      return deleted
+    },
     // A beat is a commit: a standby that nobody confirms by shows itself, and so does a server that takes no writes.
     health: () => (closed ? Promise.resolve({ ok: false, problem: 'failed' }) : healthOf(() => nodes.beat())),
     // A connection that is lost is made again: nothing here ever ends for good.
@@ -97,7 +108,7 @@ export async function openPostgresStore(
     ready,
     close() {
       closed = true
-      closing ??= partitions.close().then(() => parts.close())
+      closing ??= Promise.all([partitions.close(), filling?.close()]).then(() => parts.close())
       return closing
     },
   }

@@ -72,7 +72,7 @@ function payloadText({ body, query, headers }: Payload): string {
 function unescaped(json: string): string {
   const text = json.slice(0, 2 * textLengthMax)
   if (!text.includes('\\')) return text
-  return text.replace(/\\(?:u([0-9a-fA-F]{4})|([^]))/g, (_, code?: string, sign?: string) => {
+  return text.replace(/\\(?:u([0-9a-fA-F]{4})|([\s\S]))/g, (_, code?: string, sign?: string) => {
     if (code !== undefined) return String.fromCharCode(Number.parseInt(code, 16))
     return 'bfnrt'.includes(sign!) ? ' ' : sign!
   })

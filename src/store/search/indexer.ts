@@ -1,11 +1,15 @@
 // Fills the search index from the log, behind the append and never in its transaction: page by page from a cursor of its
 // own, which moves with what was added. It may end at any moment and goes on where it stood; an index that is missing,
 // damaged or another log's is made anew.
-import { type Entry, type SearchedLog } from './log.ts'
+import type { Entry, SearchedLog } from './log.ts'
 import { Pace } from './pace.ts'
 
 /** Sequences of one part of an index: each is a table of its own, which is dropped when all of it is too old. */
 export const rangeSize = 65_536
+
+const sweepEveryMs = 3_600_000
+/** Of its turns, while there is much to add. */
+const sweepOneIn = 8
 
 export function rangeOf(sequence: number): number {
   return Math.floor(sequence / rangeSize)
@@ -51,6 +55,8 @@ export class Indexer {
   readonly #pace = new Pace()
   /** Ranges to be looked through; all of them at first, since retention may have been at work without it. */
   #sweeps: number[] | null = null
+  #sweptAt = 0
+  #turns = 0
 
   constructor(parts: IndexerParts) {
     this.#parts = parts
@@ -87,8 +93,11 @@ export class Indexer {
       this.#sweeps = []
       return 1
     }
+    // Where another node deletes nobody tells.
+    if (this.#sweeps?.length === 0 && now() - this.#sweptAt > sweepEveryMs) this.#sweeps = null
     const after = state.through
-    if (after < head) {
+    const isSweepDue = this.#sweeps?.length !== 0 && ++this.#turns % sweepOneIn === 0
+    if (after < head && !isSweepDue) {
       const { entries, through } = await log.page(after, head, this.#pace.page)
       let at = after
       for (const [range, some] of byRange(entries)) {
@@ -99,13 +108,14 @@ export class Indexer {
       if (at < through) await index.add({ after: at, through, range: rangeOf(through), entries: [] })
       return head - through
     }
-    return this.#sweepOne(oldest, head)
+    return (await this.#sweepOne(oldest, head)) + head - after
   }
 
   async #sweepOne(oldest: number, head: number): Promise<number> {
     const { index } = this.#parts
     this.#sweeps ??= (await index.ranges()).toSorted((a, b) => a - b)
     const range = this.#sweeps.shift()
+    this.#sweptAt = this.#parts.now()
     if (range === undefined) return 0
     if (range < rangeOf(oldest === 0 ? head + 1 : oldest)) await index.drop(range)
     else await index.sweep(range)

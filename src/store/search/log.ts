@@ -1,7 +1,7 @@
 // The log as the search index reads it, on either engine: short pages, in its order.
 import { type Kysely, sql } from 'kysely'
-import { Queries } from '../queries.ts'
 import type { EngineParts } from '../queries.ts'
+import { Queries } from '../queries.ts'
 import type { KindsTable, Tables } from '../tables.ts'
 import { documentOf, type Payload, payloadBytesMax } from './document.ts'
 
@@ -16,6 +16,8 @@ export interface LogPage {
   /** All up to here is among them, or is not in the log. */
   through: number
 }
+
+const none = Buffer.alloc(0)
 
 type Kind = Pick<KindsTable, 'source' | 'vendor' | 'type' | 'vendortype'>
 
@@ -54,7 +56,10 @@ export class SearchedLog {
     const entries = rows.map(({ request, ...row }) => {
       const payload = payloads.get(request ?? row.sequence)
       const event = { ...kinds.get(row.kind)!, ...row }
-      return { sequence: row.sequence, words: documentOf(event, this.#payloadOf.has(event.source) ? payload : undefined) }
+      return {
+        sequence: row.sequence,
+        words: documentOf(event, this.#payloadOf.has(event.source) ? payload : undefined),
+      }
     })
     return { entries, through: rows.length < limit ? head : rows.at(-1)!.sequence }
   }
@@ -75,9 +80,15 @@ export class SearchedLog {
     if (sequences.length === 0) return new Map()
     const rows = await this.#db
       .selectFrom('requests')
-      .select(['sequence', 'query', 'headers', sql<Buffer>`substr(body, 1, ${sql.lit(payloadBytesMax)})`.as('body')])
+      .select([
+        'sequence',
+        'query',
+        'headers',
+        sql<Buffer | null>`substr(body, 1, ${sql.lit(payloadBytesMax)})`.as('body'),
+      ])
       .where(this.#parts.isListed('requests.sequence', [...new Set(sequences)]))
       .execute()
-    return new Map(rows.map(({ sequence, ...payload }) => [sequence, payload]))
+    // Of no bytes SQLite makes null.
+    return new Map(rows.map(({ sequence, body, ...payload }) => [sequence, { ...payload, body: body ?? none }]))
   }
 }

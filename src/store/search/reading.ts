@@ -1,13 +1,17 @@
 // How an index is asked, whichever engine keeps it: step by step along the log, so that no question takes long.
-import type { Question } from './question.ts'
+import { AppError } from '../../errors.ts'
 import type { IndexState } from './indexer.ts'
+import type { Question } from './question.ts'
 
 export interface WordWalk {
   question: Question
   /** Only events of these; undefined: of any. */
   kinds: readonly number[] | undefined
   newest: boolean
-  /** Sequences, both included. */
+}
+
+/** Sequences, both included. */
+export interface WordStep {
   low: number
   high: number
   limit: number
@@ -20,8 +24,14 @@ export interface WordsFound {
   last: number | null
 }
 
+/** Throw AppError `unavailable` where the index cannot be read. */
 export interface SearchReads {
-  /** Null where there is no index yet. Throws AppError `unavailable` where it cannot be read. */
+  /** Null where there is no index yet. */
   state(): Promise<IndexState | null>
-  find(walk: WordWalk): Promise<WordsFound>
+  /** Each call is one step of one walk: it goes on where the last one ended. */
+  walk(asked: WordWalk): (step: WordStep) => Promise<WordsFound>
+}
+
+export function unreadable(cause: unknown): AppError {
+  return new AppError('unavailable', 'the search index cannot be read now: it is being made', { cause })
 }

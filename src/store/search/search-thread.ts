@@ -57,14 +57,14 @@ port.on('message', (message: ToSearch) => {
 const say = (message: FromSearch) => port.postMessage(message)
 
 async function open(): Promise<Opened> {
-  const { sqliteSearch } = await import('../sqlite/search-parts.ts')
-  return sqliteSearch(work as SearchWork & { engine: 'sqlite' }, () => say('remade'))
+  if (work.engine === 'postgres') return (await import('../postgres/search-parts.ts')).postgresSearch(work)
+  return (await import('../sqlite/search-parts.ts')).sqliteSearch(work, () => say('remade'))
 }
 
 /** One go; how long to rest. Whatever fails is tried again: nobody depends on it. */
 async function turn(): Promise<number> {
   try {
-    opened ??= work.engine === 'sqlite' ? await open() : await (await import('../postgres/search-parts.ts')).postgresSearch(work)
+    opened ??= await open()
     indexer ??= new Indexer({ ...opened, owns: () => owns, now: () => performance.now() })
     if (isDamaged) {
       isDamaged = false

@@ -5,9 +5,13 @@ import { parentPort, workerData } from 'node:worker_threads'
 import type { Result } from './commands.ts'
 import { classify } from './failure.ts'
 import { openReader } from './open.ts'
+import { searchPath } from './search-file.ts'
 
 const port = parentPort!
-const db = openReader((workerData as { path: string }).path)
+const { path } = workerData as { path: string }
+const db = openReader(path)
+/** Of the search index, once it is asked for. */
+let search: ReturnType<typeof openReader> | undefined
 
 // On Linux this is the priority of the calling thread alone: reading yields the processor to acknowledging.
 if (process.platform === 'linux') {
@@ -22,10 +26,16 @@ export interface ReadMessage {
   number: number
   sql: string
   parameters: readonly unknown[]
+  of: 'inbox' | 'search'
 }
 
-port.on('message', (message: ReadMessage | 'close') => {
+port.on('message', (message: ReadMessage | 'close' | 'remade') => {
+  if (message === 'remade') {
+    forgetSearch()
+    return
+  }
   if (message === 'close') {
+    forgetSearch()
     db.close()
     port.close()
     return
@@ -33,10 +43,26 @@ port.on('message', (message: ReadMessage | 'close') => {
   port.postMessage([message.number, read(message)])
 })
 
-function read({ sql, parameters }: ReadMessage): Result {
+function read({ sql, parameters, of }: ReadMessage): Result {
   try {
-    return { ok: true, value: { rows: db.prepare(sql).all(...parameters) } }
+    if (of === 'search') search ??= openReader(searchPath(path))
+    const read = of === 'search' ? search! : db
+    return { ok: true, value: { rows: read.prepare(sql).all(...parameters) } }
   } catch (error) {
+    // Its file may be gone, and another one there the next time.
+    if (of === 'search') {
+      forgetSearch()
+      if (!isDamage(error)) return { ok: false, code: 'unavailable', message: String(error), fatal: false }
+    }
     return classify(error)
   }
+}
+
+function isDamage(error: unknown): boolean {
+  return /^SQLITE_(CORRUPT|NOTADB)/.test((error as { code?: string }).code ?? '')
+}
+
+function forgetSearch(): void {
+  search?.close()
+  search = undefined
 }

@@ -1,21 +1,13 @@
 // The search index of an inbox in SQLite: FTS5 in a file of its own beside the database, with this one writer. It holds
 // no texts, only which words stand where, and is made anew from the log whenever it is lost: so it need not be flushed
 // as the log is, and need not be in a backup.
-import { rmSync } from 'node:fs'
 import Sqlite from 'better-sqlite3'
 import { IndexDamaged, type IndexState, rangeSize, type SearchIndex } from '../search/indexer.ts'
+import { removeSearchFile, searchPath, wordsTable } from './search-file.ts'
 
 /** Of the tables and of what is a word: another one begins anew. */
 const format = 1
 const checkpointPages = 2_000
-
-export function searchPath(path: string): string {
-  return `${path}-search`
-}
-
-export function wordsTable(range: number): string {
-  return `words_${range}`
-}
 
 /** `log`: a connection that reads the inbox. */
 export function sqliteSearchIndex(path: string, log: Sqlite.Database): SearchIndex & { remake(): void; close(): void } {
@@ -67,24 +59,24 @@ export function sqliteSearchIndex(path: string, log: Sqlite.Database): SearchInd
       }),
     ranges: async () => guarded(ranges),
     drop: range => inTransaction(() => drop(range)),
-    sweep: range =>
-      inTransaction(() => {
-        const table = wordsTable(range)
-        const bounds = [range * rangeSize, (range + 1) * rangeSize - 1]
-        const there = log
-          .prepare(`select sequence from events indexed by events_by_kind
-                    where kind in (select id from kinds) and sequence between ? and ?`)
-          .pluck()
-        const kept = new Set(there.all(bounds))
+    async sweep(range) {
+      const table = wordsTable(range)
+      const there = log
+        .prepare(`select sequence from events indexed by events_by_kind
+                  where kind in (select id from kinds) and sequence between ? and ?`)
+        .pluck()
+      const kept = new Set(there.all(range * rangeSize, (range + 1) * rangeSize - 1))
+      await inTransaction(() => {
         const indexed = db.prepare(`select id from ${table}_docsize`).pluck().all() as number[]
         const gone = indexed.filter(sequence => !kept.has(sequence))
         if (gone.length === indexed.length) return drop(range)
         const remove = db.prepare(`delete from ${table} where rowid = ?`)
         for (const sequence of gone) remove.run(sequence)
-      }),
+      })
+    },
     remake() {
       db.close()
-      for (const ending of ['', '-wal', '-shm']) rmSync(`${searchPath(path)}${ending}`, { force: true })
+      removeSearchFile(path)
       db = open(path)
     },
     close: () => db.close(),
@@ -102,7 +94,7 @@ function open(path: string): Sqlite.Database {
     return opened(file)
   } catch (error) {
     if (!isDamage(error)) throw error
-    for (const ending of ['', '-wal', '-shm']) rmSync(`${file}${ending}`, { force: true })
+    removeSearchFile(path)
     return opened(file)
   }
 }

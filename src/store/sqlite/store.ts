@@ -9,7 +9,9 @@ import { audit } from '../audit-queries.ts'
 import { healthOf } from '../health.ts'
 import { migrations } from '../migrations.ts'
 import { inboxReads, Queries } from '../queries.ts'
-import type { AppendOutcome, AppendStatus, Store, StoreHealth, StoreObserver } from '../store.ts'
+import { Filling } from '../search/filling.ts'
+import type { SearchReads } from '../search/reading.ts'
+import type { AppendOutcome, AppendStatus, SearchOptions, Store, StoreHealth, StoreObserver } from '../store.ts'
 import type { Tables } from '../tables.ts'
 import { tokens } from '../token-queries.ts'
 import { wideReads } from '../wide-reads.ts'
@@ -19,11 +21,12 @@ import { kyselyOver } from './dialect.ts'
 import { appendCommand, eventFields, eventPieces, requestFields, requestPieces } from './fields.ts'
 import { readingParts } from './reading.ts'
 import { expireEvents } from './retention.ts'
+import { sqliteSearchReads } from './search-reading.ts'
 import { Reader, startWriter, type Writer } from './threads.ts'
 
 /** Opens or makes the inbox at `path`. Throws AppError `store_failed` where another process holds it. */
-export async function openSqliteStore(path: string, observer?: StoreObserver): Promise<Store> {
-  return (await openSqliteInbox(path, observer)).store
+export async function openSqliteStore(path: string, observer?: StoreObserver, search?: SearchOptions): Promise<Store> {
+  return (await openSqliteInbox(path, observer, search)).store
 }
 
 /** The same, with the way to its file for what is no part of a Store: see spool/. */
@@ -33,7 +36,12 @@ export interface SqliteInbox {
   run<Value>(command: Command, pieces?: readonly Uint8Array[]): Promise<Value>
 }
 
-export async function openSqliteInbox(path: string, observer?: StoreObserver): Promise<SqliteInbox> {
+/** Without `search` nothing is searched. */
+export async function openSqliteInbox(
+  path: string,
+  observer?: StoreObserver,
+  search?: SearchOptions,
+): Promise<SqliteInbox> {
   const lock = hold(path)
   const thread = startWriter(path, observer)
   const { writer } = thread
@@ -49,7 +57,15 @@ export async function openSqliteInbox(path: string, observer?: StoreObserver): P
   await writer.run({ op: 'remember' })
   const reader = new Reader(path)
   const reading = kyselyOver((sql, parameters) => reader.run(sql, parameters))
-  const queries = new Queries(reading, readingParts)
+  const filling =
+    search &&
+    new Filling({
+      work: { engine: 'sqlite', path, ...search },
+      owns: () => true,
+      remade: () => reader.searchRemade(),
+      observer,
+    })
+  const queries = new Queries(reading, readingParts, filling && searchReads(reader, filling))
   const forgotten = { below: 1 }
   const run = <Value>(command: Command, pieces: readonly Uint8Array[] = []) => writer.run<Value>(command, pieces)
   const outcomes = async (answer: Promise<AppendOutcome[] | null>) => (await answer) ?? []
@@ -108,17 +124,27 @@ export async function openSqliteInbox(path: string, observer?: StoreObserver): P
     ...inboxReads(queries),
     ...wideReads(reading, readingParts, queries),
 
-    expire: (cutoffs, fallback, now, signal) => expireEvents(run, queries, cutoffs, fallback, forgotten, now, signal),
+    async expire(cutoffs, fallback, now, signal) {
+      const deleted = await expireEvents(run, queries, cutoffs, fallback, forgotten, now, signal)
+      if (deleted > 0) filling?.sweep()
+      return deleted
+    },
     health: () => health(path, writer, queries),
     ready: Promise.resolve(),
     failed: writer.failed,
     async close() {
-      await thread.close()
+      await Promise.all([thread.close(), filling?.close()])
       await reader.close()
       lock.close()
     },
   }
   return { store, reading, run }
+}
+
+function searchReads(reader: Reader, filling: Filling): SearchReads {
+  const ask = async <Row>(sql: string, parameters: readonly unknown[]) =>
+    (await reader.run<{ rows: Row[] }>(sql, parameters, 'search')).rows
+  return sqliteSearchReads(ask, () => filling.damaged())
 }
 
 const empty = Buffer.alloc(0)

@@ -247,12 +247,18 @@ export class Reader {
     })
   }
 
-  run<Value>(sql: string, parameters: readonly unknown[]): Promise<Value> {
+  /** `of`: the inbox, or its search index. */
+  run<Value>(sql: string, parameters: readonly unknown[], of: 'inbox' | 'search' = 'inbox'): Promise<Value> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended)
     const { promise, resolve, reject } = Promise.withResolvers<unknown>()
     this.#waiting.set(++this.#number, { resolve, reject })
-    this.#worker.postMessage({ number: this.#number, sql, parameters })
+    this.#worker.postMessage({ number: this.#number, sql, parameters, of })
     return promise as Promise<Value>
+  }
+
+  /** The search index is another file from now on. */
+  searchRemade(): void {
+    this.#worker.postMessage('remade')
   }
 
   async close(): Promise<void> {
