@@ -153,7 +153,7 @@ describe('docs/api.md', () => {
   const page = read('docs/api.md')
 
   test('names the routes that there are, and no other', () => {
-    const documented = [...page.matchAll(/`(GET|POST|PUT|DELETE) (\/[\w/:]*)`((?:, `\/[\w/:]+`)*)/g)].flatMap(
+    const documented = [...page.matchAll(/`(GET|POST|PUT|DELETE) (\/[\w/:.]*)`((?:, `\/[\w/:]+`)*)/g)].flatMap(
       ([, method, path, more]) =>
         [path!, ...[...more!.matchAll(/`([^`]+)`/g)].map(([, each]) => each!)].map(each => `${method} ${each}`),
     )

@@ -67,6 +67,7 @@ export function conflictRoutes({ store, cursor }: Pick<BesideRoutesParts, 'store
         tag,
         summary: 'The body of one, byte for byte',
         scope: 'raw',
+        etag: true,
         audit: 'conflict.raw',
         params: conflictPath,
         answers: { 200: rawAnswer },

@@ -62,6 +62,7 @@ export function deliveryRoutes({ store, control, cursor, clock }: DeliveryRoutes
       tag,
       summary: 'One delivery, with its attempts',
       scope: 'read',
+      etag: true,
       params: deliveryPath,
       answers: {
         200: {

@@ -3,7 +3,7 @@
 import { z } from '@hono/zod-openapi'
 import { eventPath } from './path.ts'
 
-export const timeForm = z.string().meta({ format: 'date-time', type: 'string' })
+export const timeForm = z.string().meta({ format: 'date-time' })
 export const sequenceForm = z
   .string()
   .regex(/^\d{16}$/)

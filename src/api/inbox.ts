@@ -9,6 +9,7 @@ import { conflictRoutes } from './conflicts.ts'
 import { cursors } from './cursor.ts'
 import { deliveryRoutes } from './deliveries.ts'
 import type { DeliveryRoutesParts } from './delivery-parts.ts'
+import { documentRoute } from './document.ts'
 import { eventRoutes } from './events.ts'
 import { laneRoutes } from './lanes.ts'
 import { methodsOf } from './methods.ts'
@@ -38,7 +39,7 @@ export const root = '/api/v1'
 /** Every route that there is. */
 export function inboxRoutes(given: InboxParts): ApiRoute[] {
   const parts = { ...given, cursor: cursors(given.token), sources: given.secondLook?.sources }
-  return [
+  const routes = [
     eventRoutes,
     subscriptionRoutes,
     deliveryRoutes,
@@ -49,6 +50,7 @@ export function inboxRoutes(given: InboxParts): ApiRoute[] {
     conflictRoutes,
     sourceRoutes,
   ].flatMap(routes => routes(parts))
+  return [...routes, documentRoute(routes, root)]
 }
 
 export function inboxApi(parts: InboxParts): Api {
@@ -59,8 +61,13 @@ export function inboxApi(parts: InboxParts): Api {
     if (!expected) parts.secondLook.log.error({ err: error }, 'the inbox API failed for a reason of ours')
     return errorResponse(error)
   })
+  const isOpen = ({ definition }: ApiRoute) => definition.scope === null
+  mountRoutes(api, routes.filter(isOpen))
   api.use(tokenWanted(parts.authenticate))
-  mountRoutes(api, routes)
+  mountRoutes(
+    api,
+    routes.filter(route => !isOpen(route)),
+  )
   api.all('*', context => {
     const path = context.req.path.slice(context.req.path.indexOf(root) + root.length)
     const allowed = methodsOf(routes, path)

@@ -79,6 +79,7 @@ export function rejectionRoutes({ store, secondLook, cursor }: BesideRoutesParts
         tag,
         summary: 'The body of one, byte for byte',
         scope: 'raw',
+        etag: true,
         audit: 'rejection.raw',
         params: requestPath,
         answers: { 200: rawAnswer },

@@ -95,6 +95,7 @@ export function replayRoutes(parts: DeliveryRoutesParts): ApiRoute[] {
       tag,
       summary: 'How far a replay is',
       scope: 'read',
+      etag: true,
       params: replayPath,
       answers: { 200: { description: 'The replay', schema: replayForm, example: replayExample } },
     },

@@ -6,6 +6,7 @@ import type { Context } from 'hono'
 import type { ErrorCode } from '../errors.ts'
 import { assertAllowed, type Principal, type PrincipalVariables, type Scope } from './access.ts'
 import { readBody } from './body.ts'
+import { tagged } from './etag.ts'
 import { noParameters, readParameters } from './parameters.ts'
 import { found } from './resource.ts'
 
@@ -25,7 +26,6 @@ export interface AnswerDefinition {
   example?: unknown
   /** Default JSON. */
   contentType?: string
-  headers?: Readonly<Record<string, string>>
 }
 
 type Answers = Readonly<Record<number, AnswerDefinition>>
@@ -54,6 +54,8 @@ export interface RouteDefinition<
   params?: Params
   /** Default none: a parameter that is not in it is refused. */
   query?: Query
+  /** Whether its answer has an `ETag`, and `If-None-Match` is looked at: what is one thing, and no page of a list. */
+  etag?: boolean
   /** Documented; the handler reads them. */
   headers?: z.ZodObject
   /** JSON, 64 KiB at most; an empty body is `{}`. */
@@ -109,7 +111,8 @@ export function defineRoute<
         params: readPath(params, context) as z.output<Params>,
         body: (body === undefined ? undefined : await readBody(context, body)) as z.output<Body>,
       })
-      return answer instanceof Response ? answer : context.json(answer as object)
+      const response = answer instanceof Response ? answer : context.json(answer as object)
+      return definition.etag === true ? tagged(response, context.req.header('if-none-match')) : response
     },
   }
 }

@@ -5,6 +5,7 @@ import { httpInApi } from '../config/http-schema.ts'
 import { optionMembers, withDefaults } from '../config/subscription-schema.ts'
 import { withHttpDefaults } from '../config/subscriptions.ts'
 import type { HttpSpec, SubscriptionSpec } from '../delivery/subscription.ts'
+import { startForm } from './subscription-form.ts'
 
 export const subscriptionBody = z.strictObject({
   ...optionMembers,
@@ -36,8 +37,16 @@ export function parseApiSubscription(
   }
 }
 
-/** Without what is only there to be refused with a reason. */
+const signingSecret = z.string().meta({ description: '`whsec_…`, of 24 to 64 bytes; several while a rotation lasts' })
+
+/** As the document has it: without what is only there to be refused with a reason. */
 export const documentedSubscriptionBody = subscriptionBody
   .omit({ memoryMiB: true })
-  .extend({ to: httpInApi.omit({ proxy: true }) })
+  .extend({
+    start: startForm.optional(),
+    to: httpInApi
+      .omit({ proxy: true })
+      .extend({ secret: z.union([signingSecret, z.array(signingSecret)]).optional() })
+      .openapi('HttpOptions'),
+  })
   .openapi('SubscriptionOptions')

@@ -45,6 +45,13 @@ const httpForm = z
   .openapi('HttpDestination')
 const handlerForm = z.object({ kind: z.literal('handler'), memoryMiB: z.number() }).openapi('HandlerDestination')
 
+/** Where a subscription begins to read. */
+export const startForm = z.union([
+  z.enum(['now', 'beginning']),
+  z.object({ sequence: z.number().int() }),
+  z.object({ time: z.string() }),
+])
+
 /** The options of a subscription as they are kept: see `PublicForm`. */
 const optionsShape = {
   types: z.array(z.string()),
@@ -59,11 +66,7 @@ const optionsShape = {
   timeoutMs: z.number().int(),
   include: z.array(z.literal('original')),
   skipSame: z.boolean(),
-  start: z.union([
-    z.enum(['now', 'beginning']),
-    z.object({ sequence: z.number().int() }),
-    z.object({ time: z.string() }),
-  ]),
+  start: startForm,
   to: z.union([httpForm, handlerForm]),
 }
 

@@ -79,6 +79,7 @@ export function subscriptionRoutes(parts: DeliveryRoutesParts): ApiRoute[] {
       tag,
       summary: 'One subscription',
       scope: 'read',
+      etag: true,
       params: subscriptionPath,
       answers: { 200: theSubscription },
     },

@@ -2,6 +2,7 @@
 import type { HttpBindings } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { Hono } from 'hono'
+import { eventSchema } from '../api/event-schema.ts'
 import { type InboxParts, inboxApi, root } from '../api/inbox.ts'
 import { type MetricsRouteParts, metricsRoute } from '../api/metrics.ts'
 import { problemResponse } from '../api/problem.ts'
@@ -10,6 +11,8 @@ import type { Answer } from '../ingest/answer.ts'
 import type { StoreHealth } from '../store/store.ts'
 
 type Receive = (incoming: HttpBindings['incoming']) => Promise<Answer>
+const schemaHeaders = { headers: { 'content-type': 'application/schema+json' } }
+
 type App = Hono<{ Bindings: HttpBindings }>
 
 export interface AppParts extends InboxParts, MetricsRouteParts {
@@ -74,10 +77,11 @@ export function adminRoutes(app: App, parts: AppParts): App {
   app.route(root, inboxApi(parts))
   app.route('/', metricsRoute(parts))
   app.get('/schemas', () => Response.json({ items: catalogueTypes.map(type => `/schemas/${type}/1`) }))
+  app.get('/schemas/event', () => Response.json(eventSchema(), schemaHeaders))
   app.get('/schemas/:type/:version?', context => {
     const { type, version = '1' } = context.req.param()
     if (!isCatalogueType(type) || version !== '1') return problemResponse('not_found', 'there is no such schema')
-    return Response.json(jsonSchema(type), { headers: { 'content-type': 'application/schema+json' } })
+    return Response.json(jsonSchema(type), schemaHeaders)
   })
   return app
 }
