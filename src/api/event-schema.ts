@@ -24,7 +24,9 @@ export function eventSchema(): object {
     title: 'event',
     description: 'An event of the catalogue: a CloudEvent 1.0, its data by its type',
     oneOf: catalogueTypes.map(oneOf),
-    $defs: Object.fromEntries(catalogueTypes.map(type => [type, withoutIds(jsonSchema(type) as Record<string, unknown>)])),
+    $defs: Object.fromEntries(
+      catalogueTypes.map(type => [type, withoutIds(jsonSchema(type) as Record<string, unknown>)]),
+    ),
   }
 }
 
