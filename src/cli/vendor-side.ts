@@ -1,0 +1,100 @@
+// What `postern register` and `postern registrations` have in common: the source with its secrets, its vendor's side as
+// it is read, and how both are shown. Path tokens and secrets are in no output unless they are asked for.
+import { randomUUID } from 'node:crypto'
+import { loadConfig } from '../config/load.ts'
+import { readSettings } from '../config/settings.ts'
+import { payloadUrl, shownUrl } from '../payload-url.ts'
+import { type Compared, stateText } from '../register/compare.ts'
+import { type ConfiguredSource, configuredSource } from '../register/configured.ts'
+import { type Overview, type Read, type VendorSide, vendorSide } from '../register/vendor-side.ts'
+import type { Registrations } from '../registration.ts'
+import { exit, Failure } from './command.ts'
+import type { Column } from './table.ts'
+
+export interface Opened extends ConfiguredSource {
+  /** Where the vendor has an API for it. */
+  registrations: Registrations | undefined
+  /** A URL as it may be printed. */
+  shown(url: string): string
+  /** The payload URL as it may be printed. */
+  url: string
+}
+
+/** Throws ConfigError, or Failure where there is no such source. */
+export async function openSource(name: string, showSecrets: boolean): Promise<Opened> {
+  const settings = readSettings(process.env)
+  const { config } = await loadConfig(settings.configPath, process.cwd())
+  const configured = configuredSource(name, { config, settings, env: process.env })
+  if (configured === undefined) {
+    throw new Failure(exit.notFound, `There is no such source; there are: ${Object.keys(config.sources).join(', ')}`)
+  }
+  const { source, publicUrl } = configured
+  const shown = (url: string) => (showSecrets ? url : shownUrl(source, publicUrl, url))
+  return { ...configured, registrations: source.adapter.registrations, shown, url: shown(payloadUrl(source, publicUrl)) }
+}
+
+/** Throws Failure where the source has no `api` to call. */
+export function openVendorSide(opened: Opened, registrations: Registrations, beside: boolean): VendorSide {
+  const { source, publicUrl, call, conceal } = opened
+  if (call === undefined) {
+    throw new Failure(
+      exit.mistaken,
+      `sources.${source.name}.api is not set. The vendor's API is called by it: api: { baseUrl, auth: { kind: 'oauth', … } }`,
+    )
+  }
+  return vendorSide({ source, registrations, publicUrl, call, conceal, uuid: randomUUID, beside })
+}
+
+const exitOf = { denied: exit.notAllowed, away: exit.unreachable, refused: exit.mistaken, problem: exit.mistaken } as const
+
+/** Throws Failure where it could not be read. */
+export function overviewOf(read: Read): Overview {
+  if (!read.ok) throw new Failure(exitOf[read.failure.kind], read.failure.reason)
+  return read.overview
+}
+
+export function nameOf({ wanted, known }: Compared): string {
+  return (wanted ?? known).name
+}
+
+/** How many events, or the one that the name says already. */
+function eventsText(compared: Compared): string {
+  const { events } = compared.wanted ?? compared.known
+  return events.length === 1 ? events[0]! : `${events.length} events`
+}
+
+export function comparedColumns(shown: Opened['shown']): Column<Compared>[] {
+  return [
+    { title: 'registration', of: nameOf, shrinks: true },
+    { title: 'events', of: eventsText, shrinks: true },
+    {
+      title: 'state',
+      of: stateText,
+      colour: text => (text === 'ok' ? 'green' : text === 'elsewhere' ? 'dim' : 'yellow'),
+    },
+    { title: 'URL', of: compared => urlText(compared, shown) },
+  ]
+}
+
+function urlText({ wanted, known }: Compared, shown: Opened['shown']): string {
+  const [now, then] = [known && shown(known.url), wanted && shown(wanted.url)]
+  if (now === undefined || then === undefined) return now ?? then!
+  if (known!.url.replace(/\/+$/, '') === wanted!.url.replace(/\/+$/, '')) return then
+  return now === then ? `${then} (another token)` : `${now === '' ? 'none' : now} → ${then}`
+}
+
+/** One line of `--json`. */
+export function comparedJson(compared: Compared, shown: Opened['shown']): object {
+  const { wanted, known, state } = compared
+  return {
+    name: nameOf(compared),
+    state,
+    differences: compared.state === 'differs' ? compared.differences : [],
+    events: (wanted ?? known).events,
+    wanted: wanted === undefined ? null : { url: shown(wanted.url), credentials: wanted.credentials },
+    known:
+      known === undefined
+        ? null
+        : { id: known.id, url: shown(known.url), suspended: known.suspended, credentials: known.credentials ?? null },
+  }
+}
