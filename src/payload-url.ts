@@ -10,7 +10,8 @@ export function payloadUrl(source: Source, publicUrl: string): string {
 }
 
 /** The token that the source's URL carries; undefined where it carries none, or none is set. */
-export function pathTokenOf({ check }: Source): string | undefined {
+export function pathTokenOf({ check, hasPathToken }: Source): string | undefined {
+  if (!hasPathToken) return undefined
   return check?.sign?.({ method: 'POST', rest: '', query: '', headers: {}, body: '{}' }, { now: 0 })?.pathToken
 }
 

@@ -54,6 +54,16 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: 'signed, realistic requests of any vendor to a gateway',
     load: async () => (await import('./send.ts')).send,
   },
+  register: {
+    group: 'The vendors',
+    summary: "sets a vendor's side up, or says what to enter where",
+    load: async () => (await import('./register.ts')).register,
+  },
+  registrations: {
+    group: 'The vendors',
+    summary: 'what a vendor has registered, beside what the configuration wants',
+    load: async () => (await import('./registrations.ts')).registrations,
+  },
   migrate: {
     group: 'Its database',
     summary: 'brings its tables up to this version, without a start',

@@ -9,7 +9,15 @@ import { type Define, does, type ExitCode, examples, exit, Failure } from './com
 import { print } from './listing.ts'
 import { tableOf } from './table.ts'
 import { plainJson, plainText } from './text.ts'
-import { comparedColumns, comparedJson, nameOf, type Opened, openSource, openVendorSide, overviewOf } from './vendor-side.ts'
+import {
+  comparedColumns,
+  comparedJson,
+  nameOf,
+  type Opened,
+  openSource,
+  openVendorSide,
+  overviewOf,
+} from './vendor-side.ts'
 
 interface RegisterOptions {
   dryRun?: boolean
@@ -72,7 +80,11 @@ async function byApi(opened: Opened, registrations: Registrations, options: Regi
   for (const note of notes) process.stderr.write(`${plainText(note)}\n`)
   if (!options.json) await print(planTable(steps, opened.shown))
   if (changes === 0 || options.dryRun) {
-    if (options.json) await printLines(steps.map(step => ({ step })), opened.shown)
+    if (options.json)
+      await printLines(
+        steps.map(step => ({ step })),
+        opened.shown,
+      )
     process.stderr.write(changes === 0 ? 'There is nothing to change.\n' : 'Nothing was changed.\n')
     return exit.done
   }
@@ -84,7 +96,8 @@ async function byApi(opened: Opened, registrations: Registrations, options: Regi
   if (options.json) await printLines(outcomes, opened.shown)
   else await print(`\n${outcomeTable(outcomes)}`)
   const failed = outcomes.filter(({ done }) => !done).length
-  if (failed > 0) process.stderr.write(`${failed} of ${changes} changes failed. Run the same again: it does what is left.\n`)
+  if (failed > 0)
+    process.stderr.write(`${failed} of ${changes} changes failed. Run the same again: it does what is left.\n`)
   return failed === 0 ? exit.done : exit.unfinished
 }
 
@@ -132,7 +145,8 @@ async function printLines(outcomes: readonly (Outcome | { step: Step })[], shown
 
 /** Asks on a terminal; without one nobody could answer. */
 async function agreed(question: string): Promise<boolean> {
-  if (!process.stdin.isTTY) throw new Failure(exit.mistaken, 'Nothing was changed: there is no terminal to ask on. Say --yes.')
+  if (!process.stdin.isTTY)
+    throw new Failure(exit.mistaken, 'Nothing was changed: there is no terminal to ask on. Say --yes.')
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
   try {
     return /^y(es)?$/i.test((await terminal.question(`${question} [y/N] `)).trim())
@@ -147,9 +161,12 @@ async function agreed(question: string): Promise<boolean> {
 /** What to enter where, for vendors without an API that one may call. */
 function guideOf({ source, url }: Opened, showSecrets: boolean): string {
   const { adapter, options, check } = source
-  const steps = adapter.guide?.(url, options) ?? adapter.setup(url, options).map((step, index) => `${index + 1}. ${step}`)
+  const steps =
+    adapter.guide?.(url, options) ?? adapter.setup(url, options).map((step, index) => `${index + 1}. ${step}`)
   const uses = (check?.secrets ?? []).filter(({ kind }) => kind !== 'rsa-public-key' && kind !== 'foreign')
-  const secrets = uses.map(({ secret }) => `${secret.name}: ${showSecrets ? (secret.values()[0] ?? 'not set') : '***'}`)
+  const secrets = uses.map(
+    ({ secret }) => `${secret.name}: ${!secret.resolved ? 'not set yet' : showSecrets ? secret.values()[0] : '***'}`,
+  )
   const masked = !showSecrets && (uses.length > 0 || source.hasPathToken)
   return [
     `${source.name}  ${url}`,

@@ -13,7 +13,9 @@ interface RegistrationsOptions {
 
 export const registrations: Define = command => {
   command
-    .description("Lists what a source's vendor has registered beside what the configuration wants, and changes nothing.")
+    .description(
+      "Lists what a source's vendor has registered beside what the configuration wants, and changes nothing.",
+    )
     .argument('<source>', 'a source of the configuration whose `api` is set')
     .option('--beside', "what leads elsewhere is another system's, and none of ours")
     .option('--show-secrets', 'prints URLs with their tokens')
@@ -21,7 +23,7 @@ export const registrations: Define = command => {
   does(command, listed)
   examples(
     command,
-    ['postern registrations acme', "postern registrations acme --json | jq 'select(.state != \"ok\")'"],
+    ['postern registrations acme', 'postern registrations acme --json | jq \'select(.state != "ok")\''],
     [1, 3, 4, 5],
     { 0: 'all that is wanted is there, as it should be', 2: 'something is missing, or not as it should be' },
   )
@@ -30,7 +32,10 @@ export const registrations: Define = command => {
 async function listed(name: string, options: RegistrationsOptions): Promise<ExitCode> {
   const opened = await openSource(name, options.showSecrets ?? false)
   if (opened.registrations === undefined) {
-    throw new Failure(exit.mistaken, `The vendor of ${name} has no API for this; \`postern register ${name}\` says what to do.`)
+    throw new Failure(
+      exit.mistaken,
+      `The vendor of ${name} has no API for this; \`postern register ${name}\` says what to do.`,
+    )
   }
   const side = openVendorSide(opened, opened.registrations, options.beside ?? false)
   const { compared, notes } = overviewOf(await side.read())

@@ -30,7 +30,12 @@ export async function openSource(name: string, showSecrets: boolean): Promise<Op
   }
   const { source, publicUrl } = configured
   const shown = (url: string) => (showSecrets ? url : shownUrl(source, publicUrl, url))
-  return { ...configured, registrations: source.adapter.registrations, shown, url: shown(payloadUrl(source, publicUrl)) }
+  return {
+    ...configured,
+    registrations: source.adapter.registrations,
+    shown,
+    url: shown(payloadUrl(source, publicUrl)),
+  }
 }
 
 /** Throws Failure where the source has no `api` to call. */
@@ -45,7 +50,12 @@ export function openVendorSide(opened: Opened, registrations: Registrations, bes
   return vendorSide({ source, registrations, publicUrl, call, conceal, uuid: randomUUID, beside })
 }
 
-const exitOf = { denied: exit.notAllowed, away: exit.unreachable, refused: exit.mistaken, problem: exit.mistaken } as const
+const exitOf = {
+  denied: exit.notAllowed,
+  away: exit.unreachable,
+  refused: exit.mistaken,
+  problem: exit.mistaken,
+} as const
 
 /** Throws Failure where it could not be read. */
 export function overviewOf(read: Read): Overview {

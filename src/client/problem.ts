@@ -22,7 +22,12 @@ export class PosternProblem extends Error {
 
   constructor(
     status: number,
-    { code, detail, errors, retryAfterMs }: { code: string; detail: string; errors?: readonly ProblemDetail[]; retryAfterMs?: number | null },
+    {
+      code,
+      detail,
+      errors,
+      retryAfterMs,
+    }: { code: string; detail: string; errors?: readonly ProblemDetail[]; retryAfterMs?: number | null },
   ) {
     super(detail)
     this.status = status

@@ -1,7 +1,7 @@
 // A source of the configuration with the secrets that setting up its vendor's side takes, and nothing else resolved: a
 // command must not want the secrets of every other source.
 import { dirname, join } from 'node:path'
-import { type Chance, type Clock, systemChance, systemClock } from '../clock.ts'
+import { type Clock, systemClock } from '../clock.ts'
 import type { Config } from '../config/config.ts'
 import { ConfigError } from '../config/config-error.ts'
 import { MintedSecrets, type NamedUse, resolveSecrets } from '../config/resolve-secrets.ts'
@@ -28,13 +28,12 @@ export interface ConfiguredParts {
   settings: Settings
   env: NodeJS.ProcessEnv
   clock?: Clock
-  chance?: Chance
 }
 
 /** Undefined where there is no such source. Throws ConfigError for what is wrong with the configuration or a secret. */
 export function configuredSource(
   name: string,
-  { config, settings, env, clock = systemClock, chance = systemChance }: ConfiguredParts,
+  { config, settings, env, clock = systemClock }: ConfiguredParts,
 ): ConfiguredSource | undefined {
   validateConfig(config)
   const definition = Object.hasOwn(config.sources, name) ? config.sources[name] : undefined
@@ -50,15 +49,17 @@ export function configuredSource(
   const { database, development } = settings
   const minted =
     development && database.engine === 'sqlite'
-      ? new MintedSecrets(join(dirname(database.path), 'secrets.json'), chance)
+      ? new MintedSecrets(join(dirname(database.path), 'secrets.json'))
       : undefined
   const problems = resolveSecrets(uses, env, minted)
   const open = uses.filter(({ secret }) => !secret.resolved)
   if (problems.length === 0) {
     problems.push(...open.map(({ setting, secret }) => `${setting}: the secret ${secret.name} is not set`))
   }
-  if (problems.length > 0) throw new ConfigError(problems)
   const source = sourceOf(name, definition)
+  // Where there is no API to call, what to do by hand takes no secret but the one in the URL.
+  const isCalled = adapter.registrations !== undefined
+  if (problems.length > 0 && (isCalled || source.hasPathToken)) throw new ConfigError(problems)
   return {
     source,
     publicUrl: config.publicUrl ?? `http://${settings.host}:${settings.port}`,
@@ -71,7 +72,7 @@ export function configuredSource(
             fetch: egressFetch(createEgress({ allowPrivate: true, allow: [] })),
             clock,
           }),
-    conceal: concealer(secretsOf(source, uses)),
+    conceal: concealer(isCalled ? secretsOf(source, uses) : []),
   }
 }
 
