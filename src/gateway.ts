@@ -1,6 +1,5 @@
 // Builds the parts of one process and joins them. Tests start it as main does, with their own clock and log.
 import { dirname, join } from 'node:path'
-import type { SourceDefinition } from './adapter.ts'
 import { byAdminTokens } from './api/access.ts'
 import { Readers, type ReadersParts } from './api/readers.ts'
 import { type Chance, type Clock, systemChance, systemClock } from './clock.ts'
@@ -8,10 +7,11 @@ import type { Config } from './config/config.ts'
 import { ConfigError } from './config/config-error.ts'
 import { MintedSecrets, type NamedUse, resolveSecrets } from './config/resolve-secrets.ts'
 import { Secret } from './config/secret.ts'
+import { secretUsesOf } from './config/secret-uses.ts'
 import { keyLengthMin, type Settings } from './config/settings.ts'
-import { specsOf, subscriptionUses } from './config/subscriptions.ts'
+import { specsOf } from './config/subscriptions.ts'
 import { validateConfig } from './config/validate.ts'
-import { apiSecrets, vendorApiSpecs } from './config/vendor-api.ts'
+import { vendorApiSpecs } from './config/vendor-api.ts'
 import { createEgress } from './delivery/egress.ts'
 import { keepInStep } from './delivery/in-step.ts'
 import { deliveryThread } from './delivery/thread.ts'
@@ -255,16 +255,7 @@ function resolveAll(
   chance: Chance,
 ): readonly [string, ...string[]] {
   const token = new Secret(tokenName)
-  const uses: NamedUse[] = [
-    ...Object.entries(config.sources).flatMap(([name, { check }]: [string, SourceDefinition]) =>
-      'secrets' in check ? check.secrets.map(use => ({ ...use, setting: `sources.${name}.check` })) : [],
-    ),
-    ...Object.entries(config.sources).flatMap(([name, definition]: [string, SourceDefinition]) =>
-      apiSecrets(definition).map(use => ({ ...use, setting: `sources.${name}.api` })),
-    ),
-    ...subscriptionUses(config),
-    { secret: token, kind: 'text', setting: 'the inbox API' },
-  ]
+  const uses: NamedUse[] = [...secretUsesOf(config), { secret: token, kind: 'text', setting: 'the inbox API' }]
   const { database, development } = settings
   const minted =
     development && database.engine === 'sqlite'

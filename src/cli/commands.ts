@@ -19,6 +19,16 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: 'runs the gateway; so does `postern` alone. Its settings are in the environment',
     load: async () => (await import('./start.ts')).start,
   },
+  init: {
+    group: 'The gateway',
+    summary: 'writes a configuration to start with',
+    load: async () => (await import('./init.ts')).init,
+  },
+  doctor: {
+    group: 'The gateway',
+    summary: 'looks at all it needs, and says what is wrong and what to do',
+    load: async () => (await import('./doctor.ts')).doctor,
+  },
   events: {
     group: 'What it holds',
     summary: 'what came in: list, show, tail, export, replay',

@@ -48,7 +48,7 @@ async function ofServer({ url, directUrl }: PostgresSettings, { dryRun }: Migrat
   const { Database } = await import('../store/postgres/database.ts')
   const { bringUpToDate, lackingMigrations } = await import('../store/postgres/schema.ts')
   const { refuseUnfinishedCopy } = await import('../store/postgres/unfinished-copy.ts')
-  const server = new Database({ url, poolMax: 1, timeoutMs: 30_000 })
+  const server = new Database({ url, poolMax: 1, timeoutMs: 5_000 })
   try {
     await refuseUnfinishedCopy(server)
     const missing = await lackingMigrations(server)

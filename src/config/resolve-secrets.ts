@@ -14,6 +14,9 @@ export interface NamedUse extends SecretUse {
   setting: string
 }
 
+/** Why one cannot be read where none is made. */
+export const notMade = 'no gateway has made it here yet'
+
 /** Where minted secrets are kept: a file that only its owner reads. */
 export class MintedSecrets {
   readonly #path: string
@@ -31,7 +34,7 @@ export class MintedSecrets {
   get(name: string, kind: MintedKind): { value: string; signingKey?: string } {
     let minted = Object.hasOwn(this.#values, name) ? this.#values[name] : undefined
     if (minted === undefined) {
-      if (this.#chance === undefined) throw new Error('it is not set, and no gateway has made it here yet')
+      if (this.#chance === undefined) throw new Error(`it is not set, and ${notMade}`)
       minted = mint(kind, this.#chance)
       this.#values[name] = minted
       this.#save()

@@ -33,8 +33,8 @@ export async function restore(from: string, path: string, { gap, stamp }: Restor
     copyFileSync(from, next)
     // Of a file that was copied as it lay there, its newest part.
     if (existsSync(`${from}-wal`)) copyFileSync(`${from}-wal`, `${next}-wal`)
-    await lackingMigrations(next)
     const backup = checkInbox(next)
+    await lackingMigrations(next)
     await bringUpToDate(next)
     const head = Math.max(backup.head, headOf(path)) + gap
     beginEpoch(next, backup, head)
