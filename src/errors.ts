@@ -18,6 +18,8 @@ export const errorStatus = {
   not_settled: 409,
   lane_not_held: 409,
   too_many_subscriptions: 409,
+  token_name_taken: 409,
+  too_many_tokens: 409,
   position_gone: 410,
   body_too_large: 413,
   uri_too_long: 414,

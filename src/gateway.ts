@@ -1,6 +1,7 @@
 // Builds the parts of one process and joins them. Tests start it as main does, with their own clock and log.
 import { dirname, join } from 'node:path'
-import { byAdminTokens } from './api/access.ts'
+import { auditor } from './api/auditing.ts'
+import { Authenticator } from './api/authenticator.ts'
 import { Readers, type ReadersParts } from './api/readers.ts'
 import { type Chance, type Clock, systemChance, systemClock } from './clock.ts'
 import type { Config } from './config/config.ts'
@@ -113,13 +114,14 @@ export async function startGateway({
   const announcer = new Announcer({ append: store.append, clock, log })
   const watch = { metrics, alerts: alerts({ announcer, clock }) }
   const rejections = new Rejections({ store, box, limits: rejectionLimits, clock, chance, log })
+  const addressOf = clientAddress(config.trustProxy)
   const receive = receiver({
     sources: byName,
     store,
     rejections,
     inFlight: new InFlight(limits.bodyBytesInFlightMax ?? 128 * 1024 * 1024),
     refusedInFlight: new InFlight(Math.min(refusedBytesMax, limits.bodyBytesInFlightMax ?? refusedBytesMax)),
-    addressOf: clientAddress(config.trustProxy),
+    addressOf,
     clock,
     log,
     ...watch,
@@ -142,12 +144,24 @@ export async function startGateway({
     requestTimeoutMs: limits.requestTimeoutMs ?? 30_000,
   }
   const health = remembered(() => store.health(), clock)
+  const authenticator = new Authenticator({
+    store,
+    adminTokens: tokens,
+    namesOf(source) {
+      const { name, identity } = byName.get(source) ?? { name: source, identity: source }
+      return name === identity ? [name] : [name, identity]
+    },
+    clock,
+    log,
+  })
   const parts: AppParts = {
     store,
     readers,
     secondLook: { store, box, sources: byName, log, ...watch },
     token,
-    authenticate: byAdminTokens(tokens),
+    authenticate: authenticator.authenticate,
+    isLive: principal => authenticator.isLive(principal),
+    audited: auditor({ store, addressOf, clock, chance, log }),
     publicUrl: config.publicUrl ?? `http://${settings.host}:${settings.port}`,
     control: delivery,
     announcer,
@@ -212,6 +226,7 @@ export async function startGateway({
       await retention.stop()
       await rejections.settled()
       await announcer.close()
+      await authenticator.settled()
       await store.close()
       log.flush()
     },

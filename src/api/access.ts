@@ -3,11 +3,8 @@ import type { Context, MiddlewareHandler } from 'hono'
 import { bearerCredentials } from '../checks/bearer.ts'
 import { equalsAnySecret } from '../checks/equal.ts'
 import { AppError } from '../errors.ts'
+import { type Scope, scopes } from '../store/tokens.ts'
 import { problemResponse } from './problem.ts'
-
-/** `raw`: a stranger's bytes; `operate`: what moves deliveries; `admin`: subscriptions, tokens, and all the others. */
-export const scopes = ['read', 'raw', 'operate', 'admin'] as const
-export type Scope = (typeof scopes)[number]
 
 /** Who asks. */
 export interface Principal {
@@ -49,6 +46,13 @@ export function assertAllowed(principal: Principal, scope: Scope): void {
   throw new AppError('forbidden', detail, { errors: [{ parameter: 'Authorization', detail }] })
 }
 
+/** Throws AppError `forbidden` for a token that is limited to sources, where what it asks for is not about one. */
+export function assertUnlimited({ sources }: Principal): void {
+  if (sources === null) return
+  const detail = 'this is not about one source: it takes a token that is not limited to sources'
+  throw new AppError('forbidden', detail, { errors: [{ parameter: 'Authorization', detail }] })
+}
+
 /** Lets through whoever presents a token in `Authorization`, as the context's `principal`, and nobody else. */
 export function tokenWanted(authenticate: Authenticate): MiddlewareHandler<{ Variables: PrincipalVariables }> {
   return async (context, next) => {
@@ -59,7 +63,8 @@ export function tokenWanted(authenticate: Authenticate): MiddlewareHandler<{ Var
   }
 }
 
-function unauthenticated(context: Context): Response {
+/** Who asks is nobody that is known, or is no more. */
+export function unauthenticated(context: Context): Response {
   const isBearer = bearerCredentials(context.req.header('authorization')) !== undefined
   return problemResponse('unauthenticated', 'send `Authorization: Bearer <token>`', [], {
     'www-authenticate': isBearer ? 'Bearer error="invalid_token"' : 'Bearer',

@@ -9,9 +9,14 @@ const bytesMax = 64 * 1024
 /** Of what takes no body: an empty one, or `{}`. */
 export const nothing = z.strictObject({})
 
-/** The body by its schema; an empty one is `{}`. Throws AppError `bad_request` that points at the member. */
-export async function readBody<Schema extends z.ZodType>(context: Context, schema: Schema): Promise<z.infer<Schema>> {
-  const parsed = schema.safeParse(parse(await readText(context.req.raw.body)))
+/** The body as JSON; an empty one is `{}`. Throws AppError. */
+export async function readJson(context: Context): Promise<unknown> {
+  return parse(await readText(context.req.raw.body))
+}
+
+/** The same by its schema. Throws AppError `bad_request` that points at the member. */
+export function checkBody<Schema extends z.ZodType>(given: unknown, schema: Schema): z.infer<Schema> {
+  const parsed = schema.safeParse(given)
   if (parsed.success) return parsed.data
   const errors = parsed.error.issues.flatMap(({ path, message, ...issue }) =>
     issue.code === 'unrecognized_keys'

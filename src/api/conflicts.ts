@@ -8,6 +8,7 @@ import type { BesideRoutesParts } from './quarantine.ts'
 import { describeRequest, paging, requestExample, requestShape } from './request-form.ts'
 import { raw, rawAnswer } from './resource.ts'
 import { type ApiRoute, defineRoute } from './route.ts'
+import { seenBy } from './source-limits.ts'
 
 const tag = 'What did not get in'
 const conflictForm = z
@@ -35,6 +36,7 @@ export function conflictRoutes({ store, cursor }: Pick<BesideRoutesParts, 'store
         tag,
         summary: 'The same dedupe key with other content, newest first',
         scope: 'read',
+        bySource: true,
         query: pageParameters,
         answers: {
           200: {
@@ -45,8 +47,8 @@ export function conflictRoutes({ store, cursor }: Pick<BesideRoutesParts, 'store
         },
         problems: ['bad_cursor'],
       },
-      async ({ query }) => {
-        const { page, nextOf } = paging(query, 'conflicts', cursor)
+      async ({ principal, query }) => {
+        const { page, nextOf } = paging(query, 'conflicts', cursor, principal)
         const { items, next } = await store.listConflicts(page)
         return {
           items: items.map(conflict => ({
@@ -68,11 +70,12 @@ export function conflictRoutes({ store, cursor }: Pick<BesideRoutesParts, 'store
         summary: 'The body of one, byte for byte',
         scope: 'raw',
         etag: true,
+        bySource: true,
         audit: 'conflict.raw',
         params: conflictPath,
         answers: { 200: rawAnswer },
       },
-      async ({ params: { number } }) => raw(await store.conflict(number)),
+      async ({ principal, params: { number } }) => raw(seenBy(principal, await store.conflict(number))),
     ),
   ]
 }

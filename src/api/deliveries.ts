@@ -1,6 +1,7 @@
 // The routes of deliveries: what became of each, and trying one again.
 import { AppError } from '../errors.ts'
-import type { DeliveryFilter } from '../store/deliveries.ts'
+import type { Delivery, DeliveryFilter, DeliveryKey } from '../store/deliveries.ts'
+import type { Principal } from './access.ts'
 import { nothing } from './body.ts'
 import {
   attemptExample,
@@ -16,6 +17,7 @@ import { badParameter, deliveryListParameters, limitDefault } from './parameters
 import { deliveryPath, eventPath } from './path.ts'
 import { found } from './resource.ts'
 import { type ApiRoute, defineRoute } from './route.ts'
+import { seenBy } from './source-limits.ts'
 
 const tag = 'Deliveries'
 const deliveryListForm = listForm(deliveryForm).openapi('DeliveryList')
@@ -63,6 +65,7 @@ export function deliveryRoutes({ store, control, cursor, clock }: DeliveryRoutes
       summary: 'One delivery, with its attempts',
       scope: 'read',
       etag: true,
+      bySource: true,
       params: deliveryPath,
       answers: {
         200: {
@@ -72,8 +75,8 @@ export function deliveryRoutes({ store, control, cursor, clock }: DeliveryRoutes
         },
       },
     },
-    async ({ params: { id } }) => {
-      const delivery = found(await deliveries.delivery(id))
+    async ({ principal, params: { id } }) => {
+      const delivery = await seen(principal, id)
       const [described] = await describeDeliveries(store, [delivery])
       return { ...described!, attempts: (await deliveries.attempts(id)).map(describeAttempt) }
     },
@@ -87,11 +90,12 @@ export function deliveryRoutes({ store, control, cursor, clock }: DeliveryRoutes
       tag,
       summary: 'All deliveries of one event, replays among them',
       scope: 'read',
+      bySource: true,
       params: eventPath,
       answers: { 200: { description: 'The deliveries', schema: deliveryListForm, example: listExample } },
     },
-    async ({ params }) => {
-      const event = found(await store.event(params.id))
+    async ({ principal, params }) => {
+      const event = seenBy(principal, await store.event(params.id))
       return { items: await describeDeliveries(store, await deliveries.ofEvent(event.sequence)), next: null }
     },
   )
@@ -104,6 +108,7 @@ export function deliveryRoutes({ store, control, cursor, clock }: DeliveryRoutes
       tag,
       summary: 'Tries a delivery that is dead, skipped or cancelled again',
       scope: 'operate',
+      bySource: true,
       audit: 'delivery.retry',
       params: deliveryPath,
       body: nothing,
@@ -116,8 +121,8 @@ export function deliveryRoutes({ store, control, cursor, clock }: DeliveryRoutes
       },
       problems: ['not_settled', 'subscription_removed'],
     },
-    async ({ params: { id } }) => {
-      const { state } = found(await deliveries.delivery(id))
+    async ({ principal, params: { id } }) => {
+      const { state } = await seen(principal, id)
       const row = (await deliveries.subscriptions()).find(({ number }) => number === id.subscription)
       assertThere(found(row))
       if (!(await deliveries.retry(id, clock.now()))) {
@@ -134,4 +139,13 @@ export function deliveryRoutes({ store, control, cursor, clock }: DeliveryRoutes
   )
 
   return [list, one, ofEvent, retry]
+
+  /** Of an event that is no longer kept nobody knows whose it was. */
+  async function seen(principal: Principal, key: DeliveryKey): Promise<Delivery> {
+    const delivery = found(await deliveries.delivery(key))
+    if (principal.sources === null) return delivery
+    const [event] = await deliveries.events([key.sequence])
+    seenBy(principal, event)
+    return delivery
+  }
 }

@@ -5,6 +5,7 @@ import type { Context } from 'hono'
 import { eventJson } from '../store/event-json.ts'
 import { type StoredEvent, sequenceText } from '../store/record.ts'
 import type { EventPage, Store } from '../store/store.ts'
+import { type Principal, unauthenticated } from './access.ts'
 import type { Cursors } from './cursor.ts'
 import { filterOf } from './event-filter.ts'
 import { eventExample, eventForm, eventListForm, sequenceForm } from './event-form.ts'
@@ -21,21 +22,23 @@ import { eventPath } from './path.ts'
 import { waitForPage } from './poll.ts'
 import { assertPosition } from './position.ts'
 import type { Readers } from './readers.ts'
-import { found, json, raw, rawAnswer } from './resource.ts'
+import { json, raw, rawAnswer } from './resource.ts'
 import { type ApiRoute, defineRoute } from './route.ts'
+import { limitedTo, seenBy } from './source-limits.ts'
 import { openStream, streamHeaders } from './stream.ts'
 
 export interface EventRoutesParts {
   store: Store
   readers: Readers
   cursor: Cursors
+  isLive(principal: Principal): Promise<boolean>
 }
 
 const tag = 'Events'
 /** Characters after which a page ends: with originals, 500 events could be gigabytes. */
 const pageLengthMax = 8 * 1024 * 1024
 
-export function eventRoutes({ store, readers, cursor }: EventRoutesParts): ApiRoute[] {
+export function eventRoutes({ store, readers, cursor, isLive }: EventRoutesParts): ApiRoute[] {
   const list = defineRoute(
     {
       method: 'get',
@@ -44,6 +47,7 @@ export function eventRoutes({ store, readers, cursor }: EventRoutesParts): ApiRo
       tag,
       summary: 'Events, newest first, or behind a position',
       scope: 'read',
+      bySource: true,
       audit: originalsAudit,
       query: eventListParameters,
       answers: {
@@ -65,7 +69,7 @@ export function eventRoutes({ store, readers, cursor }: EventRoutesParts): ApiRo
         throw badParameter('wait', 'expected `after` beside `wait`: what comes behind it is waited for')
       }
       const order = after !== undefined ? 'oldest' : (asked ?? 'newest')
-      const filter = filterOf(filters)
+      const filter = limitedTo(principal, filterOf(filters))
       const question = { ...filter, order }
       let page: EventPage
       if (after === undefined) {
@@ -77,6 +81,7 @@ export function eventRoutes({ store, readers, cursor }: EventRoutesParts): ApiRo
         else {
           await assertPosition(store, after)
           page = await waitForPage(context.env.outgoing, readers, query, wait)
+          if (!(await isLive(principal))) return unauthenticated(context)
         }
         // After the read: what is there now was there then.
         await assertPosition(store, after)
@@ -96,6 +101,7 @@ export function eventRoutes({ store, readers, cursor }: EventRoutesParts): ApiRo
         'Each `data` is an event as JSON, each `id` its sequence. Come again with the last `id` as `Last-Event-ID`, or ' +
         'as `after`, and nothing is missed and nothing doubled.',
       scope: 'read',
+      bySource: true,
       audit: originalsAudit,
       query: eventStreamParameters,
       headers: z.object({
@@ -122,7 +128,12 @@ export function eventRoutes({ store, readers, cursor }: EventRoutesParts): ApiRo
       if (given !== undefined) await assertPosition(store, given, last === undefined ? 'after' : 'Last-Event-ID')
       const { incoming, outgoing } = context.env
       if (incoming.method === 'HEAD') return new Response(null, { headers: streamHeaders })
-      await openStream(outgoing, readers, { filter: filterOf(filters), originals, position })
+      await openStream(outgoing, readers, {
+        filter: limitedTo(principal, filterOf(filters)),
+        originals,
+        position,
+        isLive: () => isLive(principal),
+      })
       return new Response(null, RESPONSE_ALREADY_SENT)
     },
   )
@@ -136,6 +147,7 @@ export function eventRoutes({ store, readers, cursor }: EventRoutesParts): ApiRo
       summary: 'One event',
       scope: 'read',
       etag: true,
+      bySource: true,
       audit: originalsAudit,
       params: eventPath,
       query: eventParameters,
@@ -143,7 +155,7 @@ export function eventRoutes({ store, readers, cursor }: EventRoutesParts): ApiRo
     },
     async ({ principal, params, query: { include } }) => {
       const originals = originalsFor(principal, include)
-      return json(await text(found(await store.event(params.id)), originals))
+      return json(await text(seenBy(principal, await store.event(params.id)), originals))
     },
   )
 
@@ -156,11 +168,12 @@ export function eventRoutes({ store, readers, cursor }: EventRoutesParts): ApiRo
       summary: "The body of an event's request, byte for byte",
       scope: 'raw',
       etag: true,
+      bySource: true,
       audit: 'event.raw',
       params: eventPath,
       answers: { 200: rawAnswer },
     },
-    async ({ params }) => raw(await store.requestOf(found(await store.event(params.id)))),
+    async ({ principal, params }) => raw(await store.requestOf(seenBy(principal, await store.event(params.id)))),
   )
 
   return [list, stream, one, bytes]

@@ -4,7 +4,9 @@ import { OpenAPIHono } from '@hono/zod-openapi'
 import { AppError } from '../errors.ts'
 import type { SecondLookParts } from '../ingest/second-look.ts'
 import type { Store } from '../store/store.ts'
-import { type Authenticate, tokenWanted } from './access.ts'
+import { type Authenticate, type Principal, tokenWanted } from './access.ts'
+import { auditRoutes } from './audit.ts'
+import type { Auditor } from './auditing.ts'
 import { conflictRoutes } from './conflicts.ts'
 import { cursors } from './cursor.ts'
 import { deliveryRoutes } from './deliveries.ts'
@@ -22,6 +24,7 @@ import { notFound } from './resource.ts'
 import { type Api, type ApiEnv, type ApiRoute, mountRoutes } from './route.ts'
 import { sourceRoutes } from './sources.ts'
 import { subscriptionRoutes } from './subscriptions.ts'
+import { tokenRoutes } from './tokens.ts'
 
 export interface InboxParts extends Omit<DeliveryRoutesParts, 'cursor'> {
   store: Store
@@ -30,6 +33,9 @@ export interface InboxParts extends Omit<DeliveryRoutesParts, 'cursor'> {
   /** What cursors are marked with. */
   token: string
   authenticate: Authenticate
+  /** Whether whoever was let in would be let in now. */
+  isLive(principal: Principal): Promise<boolean>
+  audited: Auditor
   publicUrl: string
 }
 
@@ -49,6 +55,8 @@ export function inboxRoutes(given: InboxParts): ApiRoute[] {
     rejectionRoutes,
     conflictRoutes,
     sourceRoutes,
+    tokenRoutes,
+    auditRoutes,
   ].flatMap(routes => routes(parts))
   return [...routes, documentRoute(routes, root)]
 }
@@ -64,6 +72,10 @@ export function inboxApi(parts: InboxParts): Api {
   const isOpen = ({ definition }: ApiRoute) => definition.scope === null
   mountRoutes(api, routes.filter(isOpen))
   api.use(tokenWanted(parts.authenticate))
+  api.use(async (context, next) => {
+    context.set('audited', parts.audited(context.get('principal'), context.env.incoming))
+    return next()
+  })
   mountRoutes(
     api,
     routes.filter(route => !isOpen(route)),

@@ -1,6 +1,6 @@
 // `/metrics`, for Prometheus: behind the token, as is everything that tells of what happens here.
 import { Hono } from 'hono'
-import { type Authenticate, assertAllowed, type PrincipalVariables, tokenWanted } from './access.ts'
+import { type Authenticate, assertAllowed, assertUnlimited, type PrincipalVariables, tokenWanted } from './access.ts'
 import { errorResponse, problemResponse } from './problem.ts'
 
 export interface MetricsRouteParts {
@@ -22,6 +22,7 @@ export function metricsRoute({ authenticate, scrape }: MetricsRouteParts): Hono<
   app.onError(errorResponse)
   app.get('/metrics', async context => {
     assertAllowed(context.get('principal'), 'read')
+    assertUnlimited(context.get('principal'))
     return new Response(await scrape(), { headers: { 'content-type': contentType } })
   })
   app.all('/metrics', () =>

@@ -17,7 +17,10 @@ export function carriesOriginal(event: Pick<StoredEvent, 'type'>, originals: Ori
   return originals === 'all' || (originals === 'open' && wantsOriginal(event as StoredEvent, undefined))
 }
 
-/** What the audit log calls the reading of originals. */
-export function originalsAudit({ include }: { include?: readonly string[] | undefined }): string | undefined {
-  return include?.includes('original') === true ? 'event.original' : undefined
+/** What the audit log calls the reading of originals; whoever may not is refused, and reads nothing. */
+export function originalsAudit(
+  { include }: { include?: readonly string[] | undefined },
+  principal: Principal,
+): string | undefined {
+  return include?.includes('original') === true && allows(principal, 'raw') ? 'event.original' : undefined
 }

@@ -9,7 +9,8 @@ export const limitDefault = 50
 const waitMaxSeconds = 60
 
 const rfc3339Pattern = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,3})?)(\d*)(Z|[+-]\d\d:\d\d)$/i
-const time = z
+/** In milliseconds since the epoch. */
+export const time = z
   .string()
   .transform((text, context) => {
     const [, whole = '', finer = '', offset = ''] = rfc3339Pattern.exec(text) ?? []

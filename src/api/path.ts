@@ -2,6 +2,7 @@
 import { z } from '@hono/zod-openapi'
 import { decodeId } from '../ids.ts'
 import { deliveryKey, replayNumber } from '../store/deliveries.ts'
+import { tokenIdBytes } from '../store/tokens.ts'
 
 /** A text that `read` makes a key of. */
 function named<Key>(read: (text: string) => Key | undefined, what: { description: string; example: string }) {
@@ -38,4 +39,7 @@ export const deliveryPath = z.object({
 })
 export const replayPath = z.object({
   id: named(replayNumber, { description: "the replay's id", example: 'rpl_00000000000000000000000003' }),
+})
+export const tokenPath = z.object({
+  id: named(tokenIdBytes, { description: "the token's id", example: 'tok_3n8v1q5z7c9t2w4y6b0d8f1h3k' }),
 })

@@ -12,6 +12,7 @@ import { requestPath } from './path.ts'
 import { describeRequest, paging, requestExample, requestShape } from './request-form.ts'
 import { found, notFound, raw, rawAnswer } from './resource.ts'
 import { type ApiRoute, defineRoute } from './route.ts'
+import { seenBy, sourcesFor } from './source-limits.ts'
 
 export interface BesideRoutesParts {
   store: Store
@@ -48,6 +49,7 @@ export function quarantineRoutes({ store, secondLook, cursor }: BesideRoutesPart
         tag,
         summary: 'Genuine requests that no adapter understood, newest first',
         scope: 'read',
+        bySource: true,
         query: pageParameters,
         answers: {
           200: {
@@ -58,8 +60,8 @@ export function quarantineRoutes({ store, secondLook, cursor }: BesideRoutesPart
         },
         problems: ['bad_cursor'],
       },
-      async ({ query }) => {
-        const { page, nextOf } = paging(query, 'quarantine', cursor)
+      async ({ principal, query }) => {
+        const { page, nextOf } = paging(query, 'quarantine', cursor, principal)
         const { items, next } = await store.listQuarantine(page)
         return { items: items.map(described), next: nextOf(next) }
       },
@@ -73,10 +75,11 @@ export function quarantineRoutes({ store, secondLook, cursor }: BesideRoutesPart
         summary: 'One of them',
         scope: 'read',
         etag: true,
+        bySource: true,
         params: requestPath,
         answers: { 200: { description: 'The request', schema: entryForm, example: entryExample } },
       },
-      async ({ params: { id } }) => described(found(await store.quarantined(id))),
+      async ({ principal, params: { id } }) => described(seenBy(principal, await store.quarantined(id))),
     ),
     defineRoute(
       {
@@ -87,11 +90,12 @@ export function quarantineRoutes({ store, secondLook, cursor }: BesideRoutesPart
         summary: 'Its body, byte for byte',
         scope: 'raw',
         etag: true,
+        bySource: true,
         audit: 'quarantine.raw',
         params: requestPath,
         answers: { 200: rawAnswer },
       },
-      async ({ params: { id } }) => raw(await store.quarantined(id)),
+      async ({ principal, params: { id } }) => raw(seenBy(principal, await store.quarantined(id))),
     ),
     defineRoute(
       {
@@ -101,6 +105,7 @@ export function quarantineRoutes({ store, secondLook, cursor }: BesideRoutesPart
         tag,
         summary: 'Tries them again, and releases what is understood now',
         scope: 'operate',
+        bySource: true,
         audit: 'quarantine.release',
         body: z.strictObject({
           filter: z.strictObject({ source: z.string(), id: z.string() }).partial().optional(),
@@ -111,12 +116,17 @@ export function quarantineRoutes({ store, secondLook, cursor }: BesideRoutesPart
         },
         problems: ['not_found'],
       },
-      async ({ body: { filter } }) => {
-        const id = filter?.id === undefined ? undefined : found(decodeId('req_', filter.id))
-        return release(secondLook, {
-          ...(filter?.source === undefined ? {} : { source: filter.source }),
-          ...(id === undefined ? {} : { id }),
-        })
+      async ({ principal, body: { filter } }) => {
+        const id = filter?.id === undefined ? {} : { id: found(decodeId('req_', filter.id)) }
+        const sources = sourcesFor(principal, filter?.source)
+        if (sources === undefined) return release(secondLook, id)
+        const result = { released: 0, waiting: 0 }
+        for (const source of sources) {
+          const { released, waiting } = await release(secondLook, { source, ...id })
+          result.released += released
+          result.waiting += waiting
+        }
+        return result
       },
     ),
     defineRoute(
@@ -127,12 +137,14 @@ export function quarantineRoutes({ store, secondLook, cursor }: BesideRoutesPart
         tag,
         summary: 'Removes one for good',
         scope: 'operate',
+        bySource: true,
         audit: 'quarantine.discard',
         params: requestPath,
         body: nothing,
         answers: { 200: { description: 'It is gone', schema: discardedForm, example: { discarded: true } } },
       },
-      async ({ params: { id } }) => {
+      async ({ principal, params: { id } }) => {
+        seenBy(principal, await store.quarantined(id))
         if (!(await store.discard(id))) throw notFound()
         return { discarded: true } as const
       },

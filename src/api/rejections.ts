@@ -10,6 +10,7 @@ import type { BesideRoutesParts } from './quarantine.ts'
 import { describeRequest, paging, requestExample, requestShape } from './request-form.ts'
 import { raw, rawAnswer } from './resource.ts'
 import { type ApiRoute, defineRoute } from './route.ts'
+import { maySee, seenBy } from './source-limits.ts'
 
 const tag = 'What did not get in'
 const rejectionForm = z
@@ -45,6 +46,7 @@ export function rejectionRoutes({ store, secondLook, cursor }: BesideRoutesParts
         tag,
         summary: 'Requests that failed their check, newest first',
         scope: 'read',
+        bySource: true,
         query: pageParameters,
         answers: {
           200: {
@@ -55,8 +57,8 @@ export function rejectionRoutes({ store, secondLook, cursor }: BesideRoutesParts
         },
         problems: ['bad_cursor'],
       },
-      async ({ query }) => {
-        const { page, nextOf } = paging(query, 'rejections', cursor)
+      async ({ principal, query }) => {
+        const { page, nextOf } = paging(query, 'rejections', cursor, principal)
         const { items, next } = await store.listRejections(page)
         return {
           items: items.map(entry => ({
@@ -80,11 +82,12 @@ export function rejectionRoutes({ store, secondLook, cursor }: BesideRoutesParts
         summary: 'The body of one, byte for byte',
         scope: 'raw',
         etag: true,
+        bySource: true,
         audit: 'rejection.raw',
         params: requestPath,
         answers: { 200: rawAnswer },
       },
-      async ({ params: { id } }) => raw(await store.rejection(id)),
+      async ({ principal, params: { id } }) => raw(seenBy(principal, await store.rejection(id))),
     ),
     defineRoute(
       {
@@ -94,6 +97,7 @@ export function rejectionRoutes({ store, secondLook, cursor }: BesideRoutesParts
         tag,
         summary: "Checks a source's rejections again, at the clock of their receipt, and admits what passes",
         scope: 'operate',
+        bySource: true,
         audit: 'rejection.recheck',
         body: z.strictObject({ source: z.string() }),
         bodyExample: { source: 'loan-portal' },
@@ -105,8 +109,8 @@ export function rejectionRoutes({ store, secondLook, cursor }: BesideRoutesParts
           },
         },
       },
-      async ({ body: { source } }) => {
-        if (!secondLook.sources.has(source)) {
+      async ({ principal, body: { source } }) => {
+        if (!secondLook.sources.has(source) || !maySee(principal, source)) {
           throw new AppError('bad_request', `there is no source ${source}`, {
             errors: [{ pointer: '/source', detail: 'expected a configured source' }],
           })

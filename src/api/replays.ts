@@ -27,6 +27,7 @@ import {
 } from './replay-form.ts'
 import { found } from './resource.ts'
 import { type ApiRoute, defineRoute } from './route.ts'
+import { seenBy } from './source-limits.ts'
 import { countsOf, timeOf } from './subscription-form.ts'
 
 const dryRunMsDefault = 5_000
@@ -137,6 +138,7 @@ export function replayRoutes(parts: DeliveryRoutesParts): ApiRoute[] {
       tag,
       summary: 'Sends one event once more, to whoever asks for it or to one subscription',
       scope: 'operate',
+      bySource: true,
       audit: 'event.replay',
       params: eventPath,
       body: z.strictObject({ subscription: subscriptionMember.optional() }),
@@ -152,8 +154,8 @@ export function replayRoutes(parts: DeliveryRoutesParts): ApiRoute[] {
       },
       problems: ['not_matching', 'subscription_removed'],
     },
-    async ({ context, params, body: { subscription: name } }) => {
-      const event = found(await store.event(params.id))
+    async ({ context, principal, params, body: { subscription: name } }) => {
+      const event = seenBy(principal, await store.event(params.id))
       const rows = name === undefined ? await wanting(event) : [await namedSubscription(store, name)]
       if (name !== undefined) assertMatches(rows[0]!, event)
       const now = clock.now()

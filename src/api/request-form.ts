@@ -2,9 +2,11 @@
 import { z } from '@hono/zod-openapi'
 import { isoTime } from '../clock.ts'
 import type { KeptRequest } from '../store/store.ts'
+import type { Principal } from './access.ts'
 import type { Cursors } from './cursor.ts'
 import { timeForm } from './event-form.ts'
 import { limitDefault, type pageParameters } from './parameters.ts'
+import { sourcesFor } from './source-limits.ts'
 
 export const requestShape = {
   receivedAt: timeForm,
@@ -49,14 +51,15 @@ export function describeRequest(request: Omit<KeptRequest, 'body'> & ({ body: Bu
 }
 
 /** What a list beside the log is asked for, and how its next page is. */
-export function paging(query: z.output<typeof pageParameters>, list: string, cursor: Cursors) {
+export function paging(query: z.output<typeof pageParameters>, list: string, cursor: Cursors, principal: Principal) {
   const { limit = limitDefault, cursor: given, source } = query
-  const question = { list, source }
+  const sources = sourcesFor(principal, source)
+  const question = { list, sources }
   return {
     page: {
       limit,
       ...(given === undefined ? {} : { cursor: String(cursor.read(given, question)) }),
-      ...(source === undefined ? {} : { source }),
+      ...(sources === undefined ? {} : { sources }),
     },
     nextOf: (next: string | null) => (next === null ? null : cursor.write(Number(next), question)),
   }

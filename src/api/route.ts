@@ -4,8 +4,10 @@ import type { HttpBindings } from '@hono/node-server'
 import type { OpenAPIHono, z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import type { ErrorCode } from '../errors.ts'
-import { assertAllowed, type Principal, type PrincipalVariables, type Scope } from './access.ts'
-import { readBody } from './body.ts'
+import type { Scope } from '../store/tokens.ts'
+import { assertAllowed, assertUnlimited, type Principal, type PrincipalVariables } from './access.ts'
+import { type Audited, askedFor, targetOf } from './auditing.ts'
+import { checkBody, readJson } from './body.ts'
 import { tagged } from './etag.ts'
 import { noParameters, readParameters } from './parameters.ts'
 import { found } from './resource.ts'
@@ -13,7 +15,7 @@ import { found } from './resource.ts'
 export interface ApiEnv {
   /** The API's routes see Node's own request and response. */
   Bindings: HttpBindings
-  Variables: PrincipalVariables
+  Variables: PrincipalVariables & { audited: Audited }
 }
 
 export type Api = OpenAPIHono<ApiEnv>
@@ -49,7 +51,14 @@ export interface RouteDefinition<
   /** What a token must have; null: it takes none. */
   scope: Scope | null
   /** What the audit log calls it, where it is kept there: `delivery.retry`; a function where it depends on what is asked. */
-  audit?: string | ((query: z.output<Query>) => string | undefined)
+  audit?: string | ((query: z.output<Query>, principal: Principal) => string | undefined)
+  /** What the audit log keeps of what is asked; default the query and the body, which then hold no secrets. */
+  auditDetail?: (asked: Pick<Asked<Params, Query, Body>, 'params' | 'query' | 'body'>) => object
+  /**
+   * It shows and touches nothing but what is of the principal's sources. Without it the route is not for a token that is
+   * limited to sources.
+   */
+  bySource?: true
   /** Parts of the path: what does not pass is not there (404). */
   params?: Params
   /** Default none: a parameter that is not in it is refused. */
@@ -98,21 +107,29 @@ export function defineRoute<
   definition: RouteDefinition<Params, Query, Body, Given>,
   handler: (asked: Asked<Params, Query, Body>) => Promise<Response | Json<Given>> | Response | Json<Given>,
 ): ApiRoute {
-  const { scope, params, query, body } = definition
+  const { scope, params, query, body, audit, auditDetail, bySource = false } = definition
   return {
     definition: definition as unknown as RouteDefinition,
     async answer(context) {
       const principal = context.get('principal')
-      if (scope !== null) assertAllowed(principal, scope)
-      const answer = await handler({
-        context,
-        principal,
-        query: readParameters(query ?? noParameters, context.req.url) as z.output<Query>,
-        params: readPath(params, context) as z.output<Params>,
-        body: (body === undefined ? undefined : await readBody(context, body)) as z.output<Body>,
-      })
-      const response = answer instanceof Response ? answer : context.json(answer as object)
-      return definition.etag === true ? tagged(response, context.req.header('if-none-match')) : response
+      if (scope !== null) {
+        assertAllowed(principal, scope)
+        if (!bySource) assertUnlimited(principal)
+      }
+      const read = readParameters(query ?? noParameters, context.req.url) as z.output<Query>
+      const named = readPath(params, context) as z.output<Params>
+      const given = body && (await readJson(context))
+      const asked = { query: read, params: named, body: (body && checkBody(given, body)) as z.output<Body> }
+      const act = async () => {
+        const answer = await handler({ context, principal, ...asked })
+        const response = answer instanceof Response ? answer : context.json(answer as object)
+        return definition.etag === true ? tagged(response, context.req.header('if-none-match')) : response
+      }
+      const action = typeof audit === 'function' ? audit(read, principal) : audit
+      if (action === undefined) return act()
+      const target = targetOf(context.req.param(), given)
+      const detail = auditDetail?.(asked) ?? askedFor(context.req.url, given)
+      return context.get('audited')({ action, target, detail }, act)
     },
   }
 }

@@ -4,6 +4,7 @@ import type { Check } from '../checks/check.ts'
 import type { Source } from '../ingest/source.ts'
 import { listForm } from './event-form.ts'
 import { type ApiRoute, defineRoute } from './route.ts'
+import { maySee } from './source-limits.ts'
 
 export interface SourceRoutesParts {
   /** By name, old names included. */
@@ -47,6 +48,7 @@ export function sourceRoutes({ sources, publicUrl }: SourceRoutesParts): ApiRout
         tag: 'Sources',
         summary: 'The configured entrances, and the kinds of their checks',
         scope: 'read',
+        bySource: true,
         answers: {
           200: {
             description: 'The sources',
@@ -67,7 +69,10 @@ export function sourceRoutes({ sources, publicUrl }: SourceRoutesParts): ApiRout
           },
         },
       },
-      () => ({ items: [...new Set(sources.values())].map(source => describeSource(source, publicUrl)), next: null }),
+      ({ principal }) => {
+        const seen = [...new Set(sources.values())].filter(({ name }) => maySee(principal, name))
+        return { items: seen.map(source => describeSource(source, publicUrl)), next: null }
+      },
     ),
   ]
 }

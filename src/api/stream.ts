@@ -34,6 +34,8 @@ export interface StreamQuery {
   originals: Originals
   /** What is behind it is sent. */
   position: number
+  /** Whether its reader may still read: asked with each heartbeat. */
+  isLive(): Promise<boolean>
 }
 
 /**
@@ -106,10 +108,16 @@ class EventStream implements Reader {
   }
 
   beat(): void {
+    void this.#endUnlessLive()
     if (this.#outgoing.writableNeedDrain) {
       this.#stalled++
       if (this.#stalled >= this.#readers.limits.stalledBeatsMax) this.drop('its reader takes nothing')
     } else if (!this.#isWithinBlock && this.#outgoing.headersSent) this.#outgoing.write(this.#heartbeat())
+  }
+
+  async #endUnlessLive(): Promise<void> {
+    // Whether it is cannot be told while the store is away: nothing comes then either.
+    if (!(await this.#query.isLive().catch(() => true))) this.end()
   }
 
   drop(why: string): void {

@@ -98,6 +98,8 @@ export function subscriptionRoutes(parts: DeliveryRoutesParts): ApiRoute[] {
         'were stay. All else is as the last PUT says it.',
       scope: 'admin',
       audit: 'subscription.put',
+      // Its body has secrets.
+      auditDetail: ({ params: { name }, body }) => publicForm(parseApiSubscription(name, body)),
       params: subscriptionPath,
       body: subscriptionBody,
       documentedBody: documentedSubscriptionBody,

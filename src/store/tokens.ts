@@ -3,7 +3,7 @@
 import { decodeId, encodeId } from '../ids.ts'
 import type { Page } from './store.ts'
 
-/** What a token lets its holder do. `admin` is all of it, and whoever may read raw bytes or operate may read. */
+/** `raw`: a stranger's bytes; `operate`: what moves deliveries; `admin`: subscriptions, tokens, and all the others. */
 export const scopes = ['read', 'raw', 'operate', 'admin'] as const
 export type Scope = (typeof scopes)[number]
 

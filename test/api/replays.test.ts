@@ -342,6 +342,7 @@ test('a dry run that takes too long says how far it came', async () => {
     const api: Api = new OpenAPIHono()
     api.use((context, next) => {
       context.set('principal', adminPrincipal)
+      context.set('audited', (_, run) => run())
       return next()
     })
     mountRoutes(api, replayRoutes({ store, dryRunMs } as DeliveryRoutesParts))
