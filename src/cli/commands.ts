@@ -101,6 +101,8 @@ const commands: Readonly<Record<string, Entry>> = {
   },
 }
 
+export const commandNames: readonly string[] = Object.keys(commands)
+
 export async function runCommand(args: readonly string[]): Promise<void> {
   endQuietlyWithoutReader()
   try {
