@@ -3,7 +3,7 @@
 import { OpenAPIHono } from '@hono/zod-openapi'
 import { AppError } from '../errors.ts'
 import type { SecondLookParts } from '../ingest/second-look.ts'
-import type { Store } from '../store/store.ts'
+import type { Store, StoreHealth } from '../store/store.ts'
 import { type Authenticate, type Principal, tokenWanted } from './access.ts'
 import { auditRoutes } from './audit.ts'
 import type { Auditor } from './auditing.ts'
@@ -13,6 +13,7 @@ import { deliveryRoutes } from './deliveries.ts'
 import type { DeliveryRoutesParts } from './delivery-parts.ts'
 import { documentRoute } from './document.ts'
 import { eventRoutes } from './events.ts'
+import { exportRoutes } from './export.ts'
 import { laneRoutes } from './lanes.ts'
 import { methodsOf } from './methods.ts'
 import { errorResponse, problemResponse } from './problem.ts'
@@ -23,7 +24,9 @@ import { replayRoutes } from './replays.ts'
 import { notFound } from './resource.ts'
 import { type Api, type ApiEnv, type ApiRoute, mountRoutes } from './route.ts'
 import { sourceRoutes } from './sources.ts'
+import { statsRoutes } from './stats.ts'
 import { subscriptionRoutes } from './subscriptions.ts'
+import { timelineRoutes } from './timeline.ts'
 import { tokenRoutes } from './tokens.ts'
 
 export interface InboxParts extends Omit<DeliveryRoutesParts, 'cursor'> {
@@ -37,6 +40,7 @@ export interface InboxParts extends Omit<DeliveryRoutesParts, 'cursor'> {
   isLive(principal: Principal): Promise<boolean>
   audited: Auditor
   publicUrl: string
+  health(): Promise<StoreHealth>
 }
 
 /** Where this app is mounted. */
@@ -47,6 +51,8 @@ export function inboxRoutes(given: InboxParts): ApiRoute[] {
   const parts = { ...given, cursor: cursors(given.token), sources: given.secondLook?.sources }
   const routes = [
     eventRoutes,
+    exportRoutes,
+    timelineRoutes,
     subscriptionRoutes,
     deliveryRoutes,
     laneRoutes,
@@ -57,6 +63,7 @@ export function inboxRoutes(given: InboxParts): ApiRoute[] {
     sourceRoutes,
     tokenRoutes,
     auditRoutes,
+    statsRoutes,
   ].flatMap(routes => routes(parts))
   return [...routes, documentRoute(routes, root)]
 }

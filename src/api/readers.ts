@@ -16,6 +16,8 @@ const largeBytes = 256 * 1024
 export interface ReaderLimits {
   /** Streams and waiting requests at once. */
   readersMax: number
+  /** Of them, exports at once. */
+  exportsMax: number
   /** How often a stream says that it is there, and is looked at whether it gets anywhere. */
   heartbeatMs: number
   /** What streams hold of large blocks that their readers have not taken yet, all together. */
@@ -26,6 +28,7 @@ export interface ReaderLimits {
 
 const defaults: ReaderLimits = {
   readersMax: 200,
+  exportsMax: 8,
   heartbeatMs: 15_000,
   heldBytesMax: 128 * 1024 * 1024,
   stalledBeatsMax: 2,
@@ -57,6 +60,7 @@ export class Readers {
   readonly tail: Tail
   readonly limits: Readonly<ReaderLimits>
   readonly #readers = new Set<Reader>()
+  readonly #exports = new Set<Reader>()
   readonly #held = new Map<Holder, Buffer>()
   readonly #originals = new PQueue({ concurrency: originalsAtOnce })
   readonly #stopBeating: () => void
@@ -82,6 +86,24 @@ export class Readers {
       this.#readers.delete(reader)
       this.#held.delete(reader as Holder)
     }
+  }
+
+  /** The same for an export, of which there may be fewer: each of them keeps the store busy. */
+  enterExport(reader: Reader): () => void {
+    if (this.#exports.size >= this.limits.exportsMax) {
+      throw new AppError('unavailable', `${this.limits.exportsMax} exports are under way already`)
+    }
+    const leave = this.enter(reader)
+    this.#exports.add(reader)
+    return () => {
+      this.#exports.delete(reader)
+      leave()
+    }
+  }
+
+  /** As the store's, and not too many at once. */
+  originals(...asked: Parameters<Store['originals']>): ReturnType<Store['originals']> {
+    return this.#originals.add(() => this.store.originals(...asked))
   }
 
   share(event: StoredEvent): SharedEvent {

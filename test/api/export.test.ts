@@ -1,0 +1,184 @@
+// Exports: all that matches and nothing else, at the pace of whoever reads it; whole, or visibly cut.
+import { type IncomingMessage, request } from 'node:http'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { startTestGateway, type TestGateway, testToken } from '../support/gateway.ts'
+import { HeldTimers } from '../support/held-timers.ts'
+import { plain, plainBody } from '../support/plain-adapter.ts'
+import { expectProblem } from '../support/problem.ts'
+import { until } from '../support/until.ts'
+
+let gateway: TestGateway
+let timers: HeldTimers
+beforeEach(async () => {
+  timers = new HeldTimers()
+  gateway = await startTestGateway({
+    config: { sources: { core: plain(), other: plain() } },
+    readers: { timers, limits: { exportsMax: 2 } },
+  })
+})
+afterEach(() => gateway.close())
+
+const post = async (from: number, count: number, pad = '', source = 'core') => {
+  const events = Array.from({ length: count }, (_, index) => ({
+    key: String(from + index),
+    type: (from + index) % 3 === 0 ? 'loan.created' : 'loan.updated',
+    data: { pad },
+  }))
+  expect((await gateway.post(`/hooks/${source}`, plainBody(...events))).status).toBe(200)
+}
+/** More than the sockets between hold. */
+const postMuch = async () => {
+  for (let from = 0; from < 800; from += 100) await post(from, 100, 'x'.repeat(25_000))
+}
+const exported = async (query = '') => {
+  const answer = await gateway.api(`/events/export${query}`)
+  expect(answer.status, answer.text).toBe(200)
+  expect(answer.headers['content-type']).toBe('application/x-ndjson')
+  expect(answer.text === '' || answer.text.endsWith('\n')).toBe(true)
+  return answer.text
+    .split('\n')
+    .slice(0, -1)
+    .map(line => JSON.parse(line) as Record<string, unknown>)
+}
+
+/** Begins one, and takes nothing of it yet. */
+function begin(): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const headers = { authorization: `Bearer ${testToken}` }
+    request(`${gateway.gateway.adminUrl}/api/v1/events/export`, { headers, agent: false }, resolve)
+      .on('error', reject)
+      .end()
+  })
+}
+
+/** All of it: how many lines, and whether it ended well. */
+async function finish(incoming: IncomingMessage): Promise<{ lines: number; whole: boolean }> {
+  let lines = 0
+  try {
+    for await (const chunk of incoming) lines += (chunk as Buffer).toString('latin1').split('\n').length - 1
+    return { lines, whole: true }
+  } catch {
+    return { lines, whole: false }
+  }
+}
+
+const isFree = async () => (await gateway.api('/events/export?type=no.such')).status === 200
+
+describe('an export', () => {
+  test('has what the list has, line by line, by its filters and in either order', async () => {
+    for (let from = 0; from < 700; from += 100) await post(from, 100, '', from % 200 === 0 ? 'core' : 'other')
+    for (const filter of ['', 'type=loan.*', 'source=other', 'type=no.such', 'vendorType=loan.*&source=core']) {
+      const events = await gateway.events(filter && `&${filter}`)
+      expect(await exported(`?${filter}`)).toEqual(events)
+      expect(await exported(`?${filter}${filter && '&'}order=newest`)).toEqual(events.toReversed())
+    }
+    const behind = await exported('?after=0000000000000690')
+    expect(behind.map(({ sequence }) => Number(sequence))).toEqual([691, 692, 693, 694, 695, 696, 697, 698, 699, 700])
+  })
+
+  test('has originals where they are asked for, each its own', async () => {
+    await post(1, 3)
+    await post(4, 2, 'y'.repeat(1_500_000))
+    await gateway.post('/hooks/other', plainBody({ key: 'x' }, { key: 'y' }))
+    const events = await gateway.events('&include=original')
+    expect(await exported('?include=original')).toEqual(events)
+    // Of a type that is in no catalogue it is always there.
+    expect((await exported()).filter(({ data }) => 'original' in (data as object))).toHaveLength(2)
+  })
+
+  test('of an empty log is empty, and a HEAD has no body', async () => {
+    expect(await exported()).toEqual([])
+    const answer = await gateway.api('/events/export', { method: 'HEAD' })
+    expect([answer.status, answer.headers['content-type'], answer.text]).toEqual([200, 'application/x-ndjson', ''])
+  })
+
+  test('ends at the newest event that there was when it began, and reads no further ahead than its reader', async () => {
+    await postMuch()
+    const { store } = gateway.gateway
+    const { list } = store
+    let reads = 0
+    store.list = query => {
+      reads++
+      return list(query)
+    }
+    const incoming = await begin()
+    let seen = -1
+    await until('it waits for its reader', () => {
+      const isStill = seen === reads
+      seen = reads
+      return isStill && reads > 0
+    })
+    const ahead = reads
+    await post(5_000, 50)
+    expect(await finish(incoming)).toEqual({ lines: 800, whole: true })
+    // 20 MB in all, of which the sockets hold a part.
+    expect(reads).toBeGreaterThan(ahead + 1)
+    expect(await exported('?after=800')).toHaveLength(50)
+  })
+})
+
+describe('a reader', () => {
+  test('that goes away frees its place', async () => {
+    await postMuch()
+    const both = [await begin(), await begin()]
+    expectProblem(await gateway.api('/events/export'), 503, 'unavailable')
+    both[0]!.destroy()
+    await until('there is room', isFree)
+    both[1]!.destroy()
+  })
+
+  test('that takes nothing is cut, and frees its place', async () => {
+    await postMuch()
+    const incoming = await begin()
+    await begin()
+    await until('both are cut', async () => {
+      timers.beat()
+      return isFree()
+    })
+    expect(await finish(incoming)).toMatchObject({ whole: false })
+    expect(gateway.lines().filter(({ msg }) => msg === 'an export was dropped').length).toBeGreaterThan(0)
+  })
+})
+
+describe('what cannot be finished is cut, so that nobody takes it for whole', () => {
+  test('where the store fails midway', async () => {
+    await postMuch()
+    const { store } = gateway.gateway
+    const { list } = store
+    const incoming = await begin()
+    store.list = () => Promise.reject(new Error('the disk is gone'))
+    const { lines, whole } = await finish(incoming)
+    store.list = list
+    expect(whole).toBe(false)
+    expect(lines).toBeLessThan(800)
+    expect(gateway.lines().map(({ msg }) => msg)).toContain('an export failed, and was cut')
+    expect(await isFree()).toBe(true)
+  })
+
+  test('where the gateway stops', async () => {
+    await postMuch()
+    const incoming = await begin()
+    const closing = gateway.gateway.close()
+    expect(await finish(incoming)).toMatchObject({ whole: false })
+    await closing
+  })
+
+  test('and where it cannot even begin, that is answered', async () => {
+    const { store } = gateway.gateway
+    const { list } = store
+    store.list = () => Promise.reject(new Error('the disk is gone'))
+    expectProblem(await gateway.api('/events/export'), 500, 'internal')
+    store.list = list
+    expect(await isFree()).toBe(true)
+  })
+})
+
+test('a wrong question is answered before anything is sent', async () => {
+  await post(1, 2)
+  for (const query of ['?limit=5', '?cursor=x', '?wait=3', '?order=up', '?after=x', '?include=all', '?no=1']) {
+    const problem = expectProblem(await gateway.api(`/events/export${query}`), 400, 'bad_request')
+    expect(problem.errors[0]!.parameter).toBe(/\w+/.exec(query)![0])
+  }
+  expectProblem(await gateway.api('/events/export?after=1&order=newest'), 400, 'bad_request')
+  expectProblem(await gateway.api('/events/export?after=99'), 410, 'position_gone')
+})
