@@ -32,6 +32,8 @@ export interface ExportQuery {
   order: 'newest' | 'oldest'
   /** Exclusive. */
   after: number | undefined
+  /** Whether its reader may still read: asked with each heartbeat. */
+  isLive(): Promise<boolean>
 }
 
 /** Resolves once it has begun. Throws AppError before anything is answered. */
@@ -111,11 +113,16 @@ class ExportStream implements Reader {
     }
   }
 
-  /** Whoever takes nothing is dropped. */
+  /** Whoever takes nothing is dropped, and whoever may no longer read. */
   beat(): void {
+    void this.#endUnlessLive()
     if (!this.#outgoing.writableNeedDrain) return
     this.#stalled++
     if (this.#stalled >= this.#readers.limits.stalledBeatsMax) this.drop('its reader takes nothing')
+  }
+
+  async #endUnlessLive(): Promise<void> {
+    if (!(await this.#query.isLive().catch(() => true))) this.drop('its token is no longer good')
   }
 
   drop(why: string): void {

@@ -1,5 +1,6 @@
 // The route of exports: all events that match, as lines of JSON.
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
+import type { Principal } from './access.ts'
 import { filterOf } from './event-filter.ts'
 import { eventExample } from './event-form.ts'
 import { exportHeaders, openExport } from './export-stream.ts'
@@ -8,16 +9,18 @@ import { badParameter, eventListParameters } from './parameters.ts'
 import { assertPosition } from './position.ts'
 import type { Readers } from './readers.ts'
 import { type ApiRoute, defineRoute } from './route.ts'
+import { limitedTo } from './source-limits.ts'
 
 export interface ExportRoutesParts {
   readers: Readers
+  isLive(principal: Principal): Promise<boolean>
 }
 
 const exportParameters = eventListParameters
   .omit({ limit: true, cursor: true, wait: true })
   .extend({ order: eventListParameters.shape.order.meta({ description: 'which come first; default oldest' }) })
 
-export function exportRoutes({ readers }: ExportRoutesParts): ApiRoute[] {
+export function exportRoutes({ readers, isLive }: ExportRoutesParts): ApiRoute[] {
   return [
     defineRoute(
       {
@@ -30,6 +33,7 @@ export function exportRoutes({ readers }: ExportRoutesParts): ApiRoute[] {
           'Up to the newest event at its beginning. Where it cannot be finished the connection is cut: an export that ' +
           'ended well is whole.',
         scope: 'read',
+        bySource: true,
         audit: 'event.export',
         query: exportParameters,
         answers: {
@@ -49,7 +53,13 @@ export function exportRoutes({ readers }: ExportRoutesParts): ApiRoute[] {
         }
         const { incoming, outgoing } = context.env
         if (incoming.method === 'HEAD') return new Response(null, { headers: exportHeaders })
-        await openExport(outgoing, readers, { filter: filterOf(filters), originals, order, after })
+        await openExport(outgoing, readers, {
+          filter: limitedTo(principal, filterOf(filters)),
+          originals,
+          order,
+          after,
+          isLive: () => isLive(principal),
+        })
         return new Response(null, RESPONSE_ALREADY_SENT)
       },
     ),

@@ -6,6 +6,7 @@ import { sequenceText } from '../store/record.ts'
 import type { SourceStats, Store, StoreHealth } from '../store/store.ts'
 import { sequenceForm, timeForm } from './event-form.ts'
 import { type ApiRoute, defineRoute } from './route.ts'
+import { maySee } from './source-limits.ts'
 import { countsForm, countsOf, timeOf } from './subscription-form.ts'
 
 export interface StatsRoutesParts {
@@ -35,6 +36,13 @@ const statsForm = z
         .nullable()
         .meta({ description: 'what waits on this node while the database is away' }),
     }),
+    search: z
+      .object({
+        indexedThrough: sequenceForm,
+        behind: count.meta({ description: 'places of the log that it has not come to yet' }),
+      })
+      .nullable()
+      .meta({ description: 'how far the search index has come; null: nothing is searched' }),
     sources: z.array(
       z.object({
         name: z.string(),
@@ -65,6 +73,7 @@ const example: z.input<typeof statsForm> = {
   at: '2026-03-01T03:12:00.000Z',
   log: { head: '0000000000000042', oldest: '0000000000000001', epoch: '5f0c7a1e9b3d2468' },
   store: { ok: true, problem: null, degraded: null, spool: null },
+  search: { indexedThrough: '0000000000000042', behind: 0 },
   sources: [
     {
       name: 'loan-portal',
@@ -100,16 +109,18 @@ export function statsRoutes({ store, clock, sources, health }: StatsRoutesParts)
         summary: 'How the inbox is: what came lately, what did not get in, and what is not delivered yet',
         description: 'A token that is limited to some sources sees the figures of these alone, and no subscriptions.',
         scope: 'read',
+        bySource: true,
         answers: { 200: { description: 'The figures', schema: statsForm, example } },
       },
       async ({ principal }) => {
         const at = clock.now()
-        const isSeen = (name: string) => principal.sources?.includes(name) ?? true
-        const [figures, { ok, problem = null, degraded = null, spool = null }, subscriptions] = await Promise.all([
-          store.stats(at),
-          health(),
-          principal.sources === null ? subscriptionsOf(store) : [],
-        ])
+        const [figures, { ok, problem = null, degraded = null, spool = null }, search, subscriptions] =
+          await Promise.all([
+            store.stats(at),
+            health(),
+            store.search.progress(),
+            principal.sources === null ? subscriptionsOf(store) : [],
+          ])
         // After the cursors and the counts, so that none of them is ahead of it.
         const { head, oldest, epoch } = await store.extent()
         const log = { head: sequenceText(head), oldest: oldest === 0 ? null : sequenceText(oldest), epoch }
@@ -117,7 +128,8 @@ export function statsRoutes({ store, clock, sources, health }: StatsRoutesParts)
           at: isoTime(at),
           log,
           store: { ok, problem, degraded, spool },
-          sources: shownSources(figures, sources).filter(({ name }) => isSeen(name)),
+          search: search && { ...search, indexedThrough: sequenceText(search.indexedThrough) },
+          sources: shownSources(figures, sources).filter(({ name }) => maySee(principal, name)),
           subscriptions: subscriptions.map(({ cursor, ...each }) => ({ ...each, lag: Math.max(0, head - cursor) })),
         }
       },

@@ -76,6 +76,7 @@ export function timelineRoutes({ store, cursor }: TimelineRoutesParts): ApiRoute
           "The subject's events and those of the subjects that refs link to it, oldest first by their place in the log. " +
           'Within a namespace refs to business objects link; across namespaces those that the lender issued.',
         scope: 'read',
+        bySource: true,
         query: timelineParameters,
         answers: { 200: { description: 'A page of the timeline', schema: timelineForm, example } },
         problems: ['bad_cursor'],

@@ -12,6 +12,7 @@ interface Figures {
   at: string
   log: { head: string; oldest: string | null; epoch: string }
   store: object
+  search: { indexedThrough: string; behind: number } | null
   sources: { name: string }[]
   subscriptions: { name: string; lag: number; deliveries: Record<string, number> }[]
 }
@@ -65,7 +66,9 @@ test('of each source, of the log and of each subscription', async () => {
   await until('the rejection is kept', async () => (await gateway.rejections()).length === 1)
   await until('both are delivered', () => subscriber.received.length === 2)
   await until('and settled', async () => (await figures()).subscriptions[0]?.deliveries.succeeded === 2)
-  const { log, sources, subscriptions } = await figures()
+  await until('all of it can be searched', async () => (await figures()).search?.behind === 0)
+  const { log, search, sources, subscriptions } = await figures()
+  expect(search).toEqual({ indexedThrough: log.head, behind: 0 })
   const received = { lastReceivedAt: '2026-06-30T12:00:00.000Z' }
   expect(sources).toEqual([
     { name: 'core', ...none, ...received, events: { lastHour: 3, lastDay: 3 }, quarantine: 1, conflicts: 1 },
