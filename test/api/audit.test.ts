@@ -66,6 +66,8 @@ const acts: [action: string, status: number, target: () => string, method: strin
   ['event.original', 200, () => '', 'GET', () => '/events?include=original&type=a&type=b&limit=3', undefined, { include: 'original', type: ['a', 'b'], limit: '3' }],
   ['event.original', 200, () => event, 'GET', () => `/events/${event}?include=original`],
   ['event.original', 200, () => '', 'HEAD', () => '/events/stream?include=original'],
+  ['event.export', 200, () => '', 'GET', () => '/events/export?type=a', undefined, { type: 'a' }],
+  ['event.export', 410, () => '', 'GET', () => '/events/export?after=99'],
   ['event.replay', 202, () => event, 'POST', () => `/events/${event}/replay`, { subscription: 'all' }, { subscription: 'all' }],
   ['event.replay', 404, () => `evt_${none}`, 'POST', () => `/events/evt_${none}/replay`],
   ['quarantine.raw', 200, () => waiting, 'GET', () => `/quarantine/${waiting}/raw`],

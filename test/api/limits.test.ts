@@ -140,6 +140,24 @@ test('streams, and pages that wait, have what is of its sources', async () => {
   reader.cut()
 })
 
+test('a timeline, an export and the figures have what is of its sources', async () => {
+  expect(sourcesOf(await list(both, '/timeline?subject=loan/1'))).toEqual(['east', 'north'])
+  const { subjects } = (await north.ask('/timeline?subject=loan/1')).json as { subjects: object[] }
+  expect(subjects).toEqual([{ namespace: 'north', subject: 'loan/1', events: 1, via: null }])
+  for (const query of ['', '?order=newest', '?source=*', '?source=south', '?include=original']) {
+    const { status, text } = await north.ask(`/events/export${query}`)
+    const lines = text.split('\n').filter(line => line !== '')
+    expect([query, status, sourcesOf(lines.map(line => JSON.parse(line) as Shown))]).toEqual([
+      query,
+      200,
+      query.includes('south') ? [] : ['north'],
+    ])
+  }
+  const figures = (await both.ask('/stats')).json as { sources: Shown[]; subscriptions: unknown[] }
+  expect(figures.sources.map(({ name }) => name)).toEqual(['north', 'east'])
+  expect(figures.subscriptions).toEqual([])
+})
+
 describe('one thing', () => {
   test('of its source is there, and of another is not', async () => {
     const paths = async (source: string) => {
@@ -202,6 +220,7 @@ test('what is not about one source is not for it', async () => {
       'get /conflicts/{number}/raw',
       'get /deliveries/{id}',
       'get /events',
+      'get /events/export',
       'get /events/stream',
       'get /events/{id}',
       'get /events/{id}/deliveries',
@@ -212,6 +231,8 @@ test('what is not about one source is not for it', async () => {
       'get /rejections',
       'get /rejections/{id}/raw',
       'get /sources',
+      'get /stats',
+      'get /timeline',
       'post /deliveries/{id}/retry',
       'post /events/{id}/replay',
       'post /quarantine/release',
