@@ -13,7 +13,7 @@ import { Entries } from './entries.ts'
 import { hasRefs, isOpen, refsOf } from './filters.ts'
 import type { StoredEvent } from './record.ts'
 import type { SearchReads } from './search/reading.ts'
-import { Search } from './search/search.ts'
+import { indexedOf, Search } from './search/search.ts'
 import type { EventFilter, EventPage, EventQuery, KeptRequest, Store } from './store.ts'
 import type { KindsTable, Tables } from './tables.ts'
 
@@ -83,8 +83,9 @@ export class Queries extends Entries {
   }
 
   async list({ filter, order, from, limit }: EventQuery): Promise<EventPage> {
+    const state = filter.q === undefined ? undefined : await this.search.state()
     const extent = await this.extent()
-    const search = filter.q === undefined ? undefined : await this.search.indexed(extent)
+    const search = state === undefined ? undefined : indexedOf(state, extent)
     // A search knows of nothing beyond its index.
     const { head, oldest } = { ...extent, ...(search && { head: search.indexedThrough }) }
     const bounds = await this.#bounds(filter, { low: oldest === 0 ? head + 1 : oldest, high: head })
@@ -382,7 +383,7 @@ export function inboxReads(queries: Queries) {
     listConflicts: page => queries.listConflicts(page),
     conflict: number => queries.conflict(number),
     extent: () => queries.extent(),
-    search: { progress: async () => queries.search.progress(await queries.extent()) },
+    search: { progress: () => queries.search.progress(() => queries.extent()) },
   } satisfies Partial<Store>
 }
 

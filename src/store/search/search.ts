@@ -3,6 +3,7 @@ import { AppError } from '../../errors.ts'
 import { hasRefs, impliedClauses, isOpen, refsOf } from '../filters.ts'
 import type { StoredEvent } from '../record.ts'
 import type { EventFilter, SearchProgress } from '../store.ts'
+import type { IndexState } from './indexer.ts'
 import { questionOf } from './question.ts'
 import type { SearchReads } from './reading.ts'
 
@@ -25,6 +26,14 @@ interface Walk<Row> {
   read(sequences: readonly number[]): Promise<Row[]>
 }
 
+export function indexedOf(
+  state: IndexState | null,
+  { head, epoch }: Omit<Extent, 'oldest'>,
+): { indexedThrough: number } {
+  const isOfLog = state !== null && state.epoch === epoch && state.through <= head
+  return { indexedThrough: isOfLog ? state.through : 0 }
+}
+
 type Found = Pick<StoredEvent, 'sequence' | 'subject' | 'data'>
 
 export class Search {
@@ -35,17 +44,21 @@ export class Search {
     this.#reads = reads
   }
 
-  /** How far the index has come with this log. Throws AppError `bad_request` where nothing is searched. */
-  async indexed({ head, epoch }: Extent): Promise<{ indexedThrough: number }> {
-    const state = await this.#on().state()
-    return { indexedThrough: state?.epoch === epoch ? Math.min(head, state.through) : 0 }
+  /**
+   * How far the index has come. Asked before the log is: one that is beyond the log then is another's. Throws AppError
+   * `bad_request` where nothing is searched.
+   */
+  state(): Promise<IndexState | null> {
+    return this.#on().state()
   }
 
   /** See `Store.search`. */
-  async progress(extent: Extent): Promise<SearchProgress | null> {
+  async progress(extent: () => Promise<Extent>): Promise<SearchProgress | null> {
     if (this.#reads === undefined) return null
-    const { indexedThrough } = await this.indexed(extent).catch(() => ({ indexedThrough: 0 }))
-    return { indexedThrough, behind: Math.max(0, extent.head - Math.max(indexedThrough, extent.oldest - 1)) }
+    const state = await this.state().catch(() => null)
+    const { head, oldest, epoch } = await extent()
+    const { indexedThrough } = indexedOf(state, { head, epoch })
+    return { indexedThrough, behind: Math.max(0, head - Math.max(indexedThrough, oldest - 1)) }
   }
 
   /**
