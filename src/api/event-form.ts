@@ -71,5 +71,9 @@ export const eventListForm = listForm(eventForm)
     position: sequenceForm
       .optional()
       .meta({ description: 'with `after`: how far was looked, to give back as `after`' }),
+    search: z
+      .object({ indexedThrough: sequenceForm })
+      .optional()
+      .meta({ description: 'with `q`: events beyond this sequence cannot be found by words yet' }),
   })
   .openapi('EventList')

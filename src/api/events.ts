@@ -68,6 +68,12 @@ export function eventRoutes({ store, readers, cursor, isLive }: EventRoutesParts
       if (wait !== undefined && after === undefined) {
         throw badParameter('wait', 'expected `after` beside `wait`: what comes behind it is waited for')
       }
+      if (wait !== undefined && filters.q !== undefined) {
+        throw badParameter(
+          'q',
+          'expected no `wait` beside `q`: what can be searched comes later than what is committed',
+        )
+      }
       const order = after !== undefined ? 'oldest' : (asked ?? 'newest')
       const filter = limitedTo(principal, filterOf(filters))
       const question = { ...filter, order }
@@ -193,7 +199,9 @@ export function eventRoutes({ store, readers, cursor, isLive }: EventRoutesParts
     const last = cut ?? page.next
     const next = last === null ? null : cursor.write(last, asked.question)
     const position = asked.isPositioned ? `,"position":"${sequenceText(cut ?? page.position)}"` : ''
-    return json(`{"items":[${items.join(',')}],"next":${JSON.stringify(next)}${position}}`)
+    const indexed = page.search && sequenceText(page.search.indexedThrough)
+    const search = indexed === undefined ? '' : `,"search":{"indexedThrough":"${indexed}"}`
+    return json(`{"items":[${items.join(',')}],"next":${JSON.stringify(next)}${position}${search}}`)
   }
 
   async function text(event: StoredEvent, originals: Originals): Promise<string> {

@@ -2,6 +2,7 @@
 import { z } from '@hono/zod-openapi'
 import { AppError } from '../errors.ts'
 import { deliveryStates } from '../store/deliveries.ts'
+import { questionLengthMax, questionProblem } from '../store/search/question.ts'
 import { rfc3339 } from '../time.ts'
 
 export const limitMax = 500
@@ -51,6 +52,20 @@ export const subjectParameter = z
   .regex(/^[^/]+\/.+$/, 'expected kind/id, such as loan/K0Z1Q')
   .meta({ description: 'a business object as kind/id, to the letter', example: 'loan/K0Z1Q' })
 
+const words = z
+  .string()
+  .superRefine((q, context) => {
+    const problem = questionProblem(q)
+    if (problem !== undefined) context.addIssue({ code: 'custom', message: problem })
+  })
+  .meta({
+    maxLength: questionLengthMax,
+    description:
+      'words, "phrases" and beginnings (`word*`), all of which are in what is found: in identifiers, types, the names and ' +
+      'texts of `data`, and in payloads where their source says so',
+    example: 'K0Z1Q "status changed"',
+  })
+
 export const eventListParameters = z.strictObject({
   source: globs('sources', 'loan-portal').optional(),
   vendor: globs('vendors', 'acme').optional(),
@@ -69,6 +84,7 @@ export const eventListParameters = z.strictObject({
     .optional(),
   receivedAfter: time.meta({ description: 'received at that time or after' }).optional(),
   receivedBefore: time.meta({ description: 'received before that time' }).optional(),
+  q: words.optional(),
   after: sequence
     .meta({
       description: 'a position: what comes behind it, ascending; 0 for all there is',
@@ -101,7 +117,14 @@ export const eventListParameters = z.strictObject({
     .optional(),
 })
 
-export const eventStreamParameters = eventListParameters.omit({ order: true, limit: true, cursor: true, wait: true })
+/** Not by words: what can be searched comes later than what is committed. */
+export const eventStreamParameters = eventListParameters.omit({
+  q: true,
+  order: true,
+  limit: true,
+  cursor: true,
+  wait: true,
+})
 export const eventParameters = eventListParameters.pick({ include: true })
 export const pageParameters = z.strictObject({
   source: z.string().max(63).meta({ description: 'of this source alone' }).optional(),

@@ -72,6 +72,8 @@ export async function startTestGateway(options: TestGatewayOptions): Promise<Tes
     HOST: '127.0.0.1',
     PORT: '0',
     POSTERN_DATABASE: `sqlite:${database}`,
+    // A thread of its own, that hardly any test is about.
+    POSTERN_SEARCH: 'off',
     ...options.env,
   })
   const gateway = await startGateway({
