@@ -59,6 +59,16 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: 'the configured entrances',
     load: async () => (await import('./sources.ts')).sources,
   },
+  tokens: {
+    group: 'The gateway',
+    summary: 'who may ask it, and what: create, list, revoke',
+    load: async () => (await import('./tokens.ts')).tokens,
+  },
+  audit: {
+    group: 'The gateway',
+    summary: 'who changed what, and who read what vendors sent',
+    load: async () => (await import('./audit.ts')).audit,
+  },
   send: {
     group: 'The vendors',
     summary: 'signed, realistic requests of any vendor to a gateway',

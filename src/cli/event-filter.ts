@@ -33,10 +33,20 @@ export function filterOf({ source, vendor, type, vendorType, subject, ref, since
 
 const unitMs: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
+/** Now or before. */
 function moment(text: string): string {
+  return momentFrom(text, -1)
+}
+
+/** Still to come. */
+export function momentAhead(text: string): string {
+  return momentFrom(text, 1)
+}
+
+function momentFrom(text: string, direction: 1 | -1): string {
   const [, count, unit] = /^(\d{1,6})([smhd])$/.exec(text) ?? []
-  if (count !== undefined) return new Date(Date.now() - Number(count) * unitMs[unit!]!).toISOString()
+  if (count !== undefined) return new Date(Date.now() + direction * Number(count) * unitMs[unit!]!).toISOString()
   if (/^\d{4}-\d\d-\d\d$/.test(text)) return `${text}T00:00:00Z`
   if (/^\d{4}-\d\d-\d\dT/.test(text)) return text
-  throw new InvalidArgumentError('Expected 2026-01-31, 2026-01-31T12:00:00Z, or 90s, 15m, 2h, 7d ago.')
+  throw new InvalidArgumentError(`Expected 2026-01-31, 2026-01-31T12:00:00Z, or a span such as 90s, 15m, 2h, 7d.`)
 }

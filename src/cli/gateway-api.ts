@@ -17,6 +17,7 @@ export interface GatewayApi {
   readonly url: string
   get(path: string, query?: Query): Promise<Answer>
   post(path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>
+  remove(path: string): Promise<Answer>
   /** The body's exact bytes. */
   bytes(path: string): Promise<Buffer>
   /** The items of a list, each as the text that it is; `count` of them at the most, infinite for a list without pages. */
@@ -63,20 +64,22 @@ export function gatewayOf(given: string | undefined, env: NodeJS.ProcessEnv = pr
   }
   const get: GatewayApi['get'] = async (path, query = {}) =>
     whole(await open(path, query, { signal: AbortSignal.timeout(answerMs) }))
+  const change = async (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) =>
+    whole(
+      await ask(`${root}${path}`, {
+        method,
+        headers: { authorization, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+        signal: AbortSignal.timeout(answerMs),
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      }),
+    )
   return {
     url: base.href.replace(/\/$/, ''),
     open,
     get,
     failure: failureOf,
-    post: async (path, body, headers = {}) =>
-      whole(
-        await ask(`${root}${path}`, {
-          method: 'POST',
-          headers: { authorization, 'content-type': 'application/json', ...headers },
-          body: JSON.stringify(body ?? {}),
-          signal: AbortSignal.timeout(answerMs),
-        }),
-      ),
+    post: (path, body, headers = {}) => change('POST', path, body ?? {}, headers),
+    remove: path => change('DELETE', path),
     async bytes(path) {
       const response = await open(path, {}, { signal: AbortSignal.timeout(answerMs) })
       if (!response.ok) throw await failureOf(response)

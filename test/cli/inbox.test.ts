@@ -202,6 +202,34 @@ test('rejections are listed and checked again; sources say what they check', asy
   expect(sources.stdout).toMatch(/^plain +plain /m)
 })
 
+test('tokens are made, listed and revoked, and what they did is in the audit log', async () => {
+  const made = await postern('tokens', 'create', 'night shift', '--scope', 'read', '--expires', '12h')
+  expect(made).toMatchObject({ code: 0, stdout: expect.stringMatching(/^pst_\w{26}_[\w-]{43}\n$/) })
+  const id = /tok_\w+/.exec(made.stderr)![0]
+  const as = (token: string, ...args: string[]) =>
+    runCommand(args, { env: { POSTERN_URL: gateway.url, POSTERN_TOKEN: token } })
+  const token = made.stdout.trim()
+  const [read, raw, listed, mistaken] = await Promise.all([
+    as(token, 'events', 'list'),
+    as(token, 'events', 'show', ids[0]!, '--raw'),
+    postern('tokens', 'list'),
+    postern('tokens', 'create', 'x', '--scope', 'all'),
+  ])
+  expect(read.code).toBe(0)
+  expect(raw).toMatchObject({ code: 5, stdout: '', stderr: expect.stringContaining("'raw'") })
+  expect(listed.stdout).toMatch(new RegExp(`^${id} +night shift +read +all`, 'm'))
+  expect(listed.stdout).not.toContain(token)
+  expect(mistaken.code).toBe(1)
+  expect(await postern('tokens', 'revoke', id)).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining('is revoked'),
+  })
+  expect((await as(token, 'events', 'list')).code).toBe(5)
+  const log = jsonLines<{ action: string }>(await postern('audit', '--json'))
+  expect(log.map(({ action }) => action).slice(0, 2)).toEqual(['token.revoke', 'token.make'])
+  expect((await postern('audit', '--action', 'token.make')).stdout).toMatch(/ admin +token\.make +/)
+})
+
 describe('who may not, or finds nobody', () => {
   test('a wrong token, none, and a gateway that is not there', async () => {
     const env = { POSTERN_URL: gateway.url, POSTERN_DATABASE: `sqlite:${folder}/none.db` }
