@@ -34,6 +34,16 @@ const commands: Readonly<Record<string, Entry>> = {
     summary: 'what came in: list, show, tail, export, replay',
     load: async () => (await import('./events.ts')).events,
   },
+  timeline: {
+    group: 'What it holds',
+    summary: 'what happened to a business object, across vendors',
+    load: async () => (await import('./timeline.ts')).timeline,
+  },
+  stats: {
+    group: 'What it holds',
+    summary: 'what came lately, did not get in, or is not delivered yet',
+    load: async () => (await import('./stats.ts')).stats,
+  },
   deliveries: {
     group: 'What it holds',
     summary: 'events on their way: list, show, retry',

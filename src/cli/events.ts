@@ -1,11 +1,10 @@
 // `postern events`: what came in, as lists, one by one, as a stream, and once more to who should have got it.
 
-import { once } from 'node:events'
-import { createWriteStream } from 'node:fs'
 import type { Command } from 'commander'
 import { deliveryColumns, eventColumns, type ShownDelivery, type ShownEvent } from './columns.ts'
-import { type Define, does, type ExitCode, examples, exit, Failure, gatewayEnds, wholeNumber } from './command.ts'
+import { type Define, does, type ExitCode, examples, exit, gatewayEnds, wholeNumber } from './command.ts'
 import { type FilterOptions, filtering, filterOf } from './event-filter.ts'
+import { type ExportOptions, exported } from './export.ts'
 import { type GatewayApi, gatewayOf, reaching } from './gateway-api.ts'
 import { type ListOptions, list, listing, print, printJson, printRaw } from './listing.ts'
 import { defineReplay } from './replay.ts'
@@ -31,20 +30,24 @@ export const events: Define = command => {
 
 function defineList(command: Command): void {
   reaching(listing(filtering(command.description('Lists events, newest first.'))))
+    .option('-q, --search <words>', 'that these words are in: identifiers, types, names')
     .option('--oldest', 'oldest first')
     .option('--original', "with the vendor's own content (with --json)")
-  does(command, (options: Reached & ListOptions & FilterOptions & { oldest?: boolean; original?: boolean }) =>
-    list(
-      gatewayOf(options.url),
-      '/events',
-      {
-        ...filterOf(options),
-        order: options.oldest ? 'oldest' : undefined,
-        include: options.original ? 'original' : undefined,
-      },
-      options,
-      eventColumns,
-    ),
+  does(
+    command,
+    (options: Reached & ListOptions & FilterOptions & { search?: string; oldest?: boolean; original?: boolean }) =>
+      list(
+        gatewayOf(options.url),
+        '/events',
+        {
+          ...filterOf(options),
+          q: options.search,
+          order: options.oldest ? 'oldest' : undefined,
+          include: options.original ? 'original' : undefined,
+        },
+        options,
+        eventColumns,
+      ),
   )
   examples(
     command,
@@ -52,6 +55,7 @@ function defineList(command: Command): void {
       'postern events list',
       "postern events list --type 'loan.*' --since 2h",
       'postern events list --subject loan/K0Z1Q --oldest',
+      'postern events list --search APP-2024-001',
       'postern events list --ref application:APP-2024-001 --all --json',
     ],
     gatewayEnds,
@@ -124,9 +128,11 @@ function defineTail(command: Command): void {
 function defineExport(command: Command): void {
   reaching(filtering(command.description('Writes every event that matches, oldest first, as lines of JSON.')))
     .option('-o, --output <file>', 'into a file, which must not be there yet; default standard output')
+    .option('-q, --search <words>', 'that these words are in: identifiers, types, names')
+    .option('--after <position>', 'only what is behind this position: goes on with one that was cut', wholeNumber(0))
     .option('--original', "with the vendor's own content")
-  does(command, (options: Reached & FilterOptions & { output?: string; original?: boolean }) =>
-    exported(gatewayOf(options.url), options),
+  does(command, (options: Reached & FilterOptions & { search?: string } & ExportOptions) =>
+    exported(gatewayOf(options.url), { ...filterOf(options), q: options.search }, options),
   )
   examples(
     command,
@@ -136,35 +142,4 @@ function defineExport(command: Command): void {
     ],
     gatewayEnds,
   )
-}
-
-async function exported(
-  api: GatewayApi,
-  options: FilterOptions & { output?: string; original?: boolean },
-): Promise<ExitCode> {
-  const query = { ...filterOf(options), order: 'oldest', include: options.original ? 'original' : undefined }
-  const items = api.items('/events', query, Number.MAX_SAFE_INTEGER)
-  // Before a file is made: else one that is empty stays behind a mistake.
-  const first = await items.next()
-  const out =
-    options.output === undefined ? process.stdout : createWriteStream(options.output, { flags: 'wx', mode: 0o600 })
-  if (out !== process.stdout) {
-    await once(out, 'open').catch((error: NodeJS.ErrnoException) => {
-      throw new Failure(
-        exit.mistaken,
-        `--output: ${error.code === 'EEXIST' ? 'the file is there already' : error.message}`,
-      )
-    })
-  }
-  let count = 0
-  for (let item = first; !item.done; item = await items.next()) {
-    count++
-    if (!out.write(`${item.value.replaceAll(/[\r\n]+/g, ' ')}\n`)) await once(out, 'drain')
-  }
-  if (out !== process.stdout) {
-    out.end()
-    await once(out, 'close')
-  }
-  process.stderr.write(`${count} events\n`)
-  return exit.done
 }

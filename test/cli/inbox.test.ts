@@ -23,6 +23,7 @@ beforeAll(async () => {
   // The first of all is refused, for good.
   subscriber = await startSubscriber({ behaviour: inTurn(answers(500), answers(204)) })
   gateway = await startTestGateway({
+    env: { POSTERN_SEARCH: 'on' },
     config: {
       sources: { plain: plain() },
       egress: { allow: ['127.0.0.0/8'] },
@@ -109,6 +110,32 @@ describe('events', () => {
     expect(lines[0]).toContain(digits)
     expect(await postern('events', 'export', '--output', file)).toMatchObject({ code: 1 })
     expect(readFileSync(file, 'utf8').trimEnd().split('\n')).toEqual(lines)
+  })
+
+  test('search finds words, timeline the life of a subject, stats the figures', async () => {
+    await until('the index has come so far', async () => {
+      const { json } = await gateway.api('/stats')
+      return (json as { search: { behind: number } }).search.behind === 0
+    })
+    const [found, timeline, json, stats] = await Promise.all([
+      postern('events', 'list', '-q', 'payment.received', '--json'),
+      postern('timeline', 'loan/L1'),
+      postern('timeline', 'loan/L1', '--json'),
+      postern('stats'),
+    ])
+    expect(jsonLines<{ id: string }>(found).map(({ id }) => id)).toEqual(ids.slice(3))
+    const of = ids.filter((_, index) => index !== 1)
+    expect(
+      timeline.stdout
+        .trimEnd()
+        .split('\n')
+        .slice(1)
+        .map(line => line.split(/ +/).at(-1)),
+    ).toEqual(of)
+    expect(jsonLines<{ id: string }>(json).map(({ id }) => id)).toEqual(of)
+    expect(stats.stdout).toMatch(/^plain +\S+Z +4 +4 +1 /m)
+    expect(stats.stdout).toMatch(/^book +– +closed/m)
+    expect(await postern('timeline', 'nothing')).toMatchObject({ code: 1, stderr: expect.stringContaining('subject') })
   })
 
   test('replay delivers one again, or all that match, and says first how many', async () => {

@@ -1,0 +1,67 @@
+// `postern timeline`: what happened to a business object, and to what is linked to it, whoever told of it.
+import { type ShownEvent, sourceName } from './columns.ts'
+import { type Define, does, type ExitCode, examples, exit, gatewayEnds } from './command.ts'
+import { type GatewayApi, gatewayOf, type Query, reaching } from './gateway-api.ts'
+import { itemsOf } from './items.ts'
+import { print, shownTime } from './listing.ts'
+import { type Column, tableOf } from './table.ts'
+import { plainJson } from './text.ts'
+
+interface Linked {
+  namespace: string
+  subject: string | null
+  events: number
+  via: string[] | null
+}
+
+const eventColumns: readonly Column<ShownEvent & { time?: string }>[] = [
+  { title: 'time', of: ({ time, receivedtime }) => shownTime(time ?? receivedtime) },
+  { title: 'source', of: sourceName, shrinks: true },
+  { title: 'type', of: ({ type }) => type, shrinks: true },
+  { title: 'subject', of: ({ subject }) => subject, shrinks: true },
+  { title: 'status', of: ({ data }) => (data as { status?: { current?: string } })?.status?.current },
+  { title: 'id', of: ({ id }) => id },
+]
+
+const linkedColumns: readonly Column<Linked>[] = [
+  { title: 'subject', of: ({ subject }) => subject, shrinks: true },
+  { title: 'namespace', of: ({ namespace }) => namespace, shrinks: true },
+  { title: 'events', of: ({ events }) => events, right: true },
+  { title: 'linked by', of: ({ via }) => via?.join(', ') ?? 'asked for', shrinks: true },
+]
+
+export const timeline: Define = command => {
+  command
+    .description('Shows what happened to a business object, and to what is linked to it one step away, oldest first.')
+    .argument('<subject>', 'kind/id, such as loan/K0Z1Q')
+    .option('--namespace <name>', 'of this namespace; default all in which it occurs')
+  reaching(command).option('--json', 'one line of JSON for each event')
+  does(command, (subject: string, options: { url?: string; namespace?: string; json?: boolean }) =>
+    shown(gatewayOf(options.url), { subject, namespace: options.namespace }, options.json ?? false),
+  )
+  examples(
+    command,
+    ['postern timeline loan/K0Z1Q', 'postern timeline client/9876 --namespace core --json'],
+    gatewayEnds,
+  )
+}
+
+async function shown(api: GatewayApi, query: Query, json: boolean): Promise<ExitCode> {
+  const events: ShownEvent[] = []
+  let linked: { subjects: Linked[]; truncated: boolean } = { subjects: [], truncated: false }
+  let cursor: string | undefined
+  do {
+    const { text } = await api.get('/timeline', { ...query, limit: 500, cursor })
+    const { items, next } = itemsOf(text)
+    if (json) for (const item of items) await print(`${plainJson(item)}\n`)
+    else events.push(...items.map(item => JSON.parse(item) as ShownEvent))
+    if (cursor === undefined) linked = JSON.parse(text) as typeof linked
+    cursor = next ?? undefined
+  } while (cursor !== undefined)
+  if (json) return exit.done
+  if (events.length === 0) process.stderr.write('There is nothing.\n')
+  await print(tableOf(events, eventColumns))
+  if (linked.subjects.length > 1) await print(`\n${tableOf(linked.subjects, linkedColumns)}`)
+  if (linked.truncated) process.stderr.write('Not everything was looked at: there may be more.\n')
+  return exit.done
+}
