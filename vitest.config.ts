@@ -14,6 +14,7 @@ export default defineConfig({
       { find: /^postern$/, replacement: here('./src/index.ts') },
       { find: /^postern\/adapters$/, replacement: here('./adapters/index.ts') },
       { find: /^postern\/events$/, replacement: here('./src/event.ts') },
+      { find: /^postern\/client$/, replacement: here('./src/client/client.ts') },
       { find: /^postern\/testing$/, replacement: here('./src/testing.ts') },
     ],
   },

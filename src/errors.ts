@@ -43,6 +43,8 @@ export interface ErrorDetail {
   parameter?: string
   pointer?: string
   detail: string
+  /** Of a position that cannot be read on from: the one that can. */
+  position?: string
 }
 
 /** The store is well, and does not take this: a mistake of ours, or what its engine refuses for its content. */

@@ -14,13 +14,25 @@ export async function assertPosition(store: Pick<Store, 'extent'>, after: number
   const cut = cutAround(epoch, after)
   if (cut !== undefined) {
     throw new AppError('position_gone', `the position ${after} is of the log before it was restored from a backup`, {
-      errors: [{ parameter, detail: `the backup reached to ${sequenceText(cut.from)}: read on from ${cut.from}` }],
+      errors: [
+        {
+          parameter,
+          detail: `the backup reached to ${sequenceText(cut.from)}: read on from ${cut.from}`,
+          position: sequenceText(cut.from),
+        },
+      ],
     })
   }
   const first = oldest === 0 ? head + 1 : oldest
   if (after === 0 || (after >= first - 1 && after <= head)) return
   const detail = after > head ? 'this log has not come so far: the position is of another' : 'events behind it are gone'
   throw new AppError('position_gone', `the position ${after} cannot be read on from: ${detail}`, {
-    errors: [{ parameter, detail: `the oldest event kept is ${sequenceText(first)}: read on from ${first - 1}` }],
+    errors: [
+      {
+        parameter,
+        detail: `the oldest event kept is ${sequenceText(first)}: read on from ${first - 1}`,
+        position: sequenceText(first - 1),
+      },
+    ],
   })
 }

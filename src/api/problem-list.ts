@@ -11,7 +11,11 @@ interface ProblemEntry {
 const limit = { parameter: 'limit', detail: 'expected a number from 1 to 500' }
 const cursor = { parameter: 'cursor', detail: 'give back the `next` of the same list with the same filters' }
 const scope = { parameter: 'Authorization', detail: "this takes a token with the scope 'operate'" }
-const position = { parameter: 'after', detail: 'the oldest event kept is 0000000000000301: read on from 300' }
+const position = {
+  parameter: 'after',
+  detail: 'the oldest event kept is 0000000000000301: read on from 300',
+  position: '0000000000000300',
+}
 const key = { parameter: 'Idempotency-Key', detail: 'this key was given before, for another replay' }
 
 /** Those that the API answers with; the others are of the entrance and of the start. */

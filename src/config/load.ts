@@ -14,6 +14,7 @@ const names = new Map([
   ['postern', running('src/index')],
   ['postern/adapters', running('adapters/index')],
   ['postern/events', running('src/event')],
+  ['postern/client', running('src/client/client')],
   ['postern/testing', running('src/testing')],
 ])
 
