@@ -44,7 +44,7 @@ export type Problem = {
   type: 'about:blank'
   title: string
   status: number
-  code: 'bad_request' | 'bad_cursor' | 'bad_filter' | 'unreadable_body' | 'unauthenticated' | 'forbidden' | 'not_found' | 'method_not_allowed' | 'request_timeout' | 'subscription_in_config' | 'subscription_removed' | 'not_matching' | 'not_settled' | 'lane_not_held' | 'too_many_subscriptions' | 'position_gone' | 'body_too_large' | 'uri_too_long' | 'idempotency_key_reused' | 'unavailable' | 'store_full' | 'store_busy' | 'store_readonly' | 'store_failed' | 'store_unreachable' | 'identity_provider_unavailable' | 'store_refused' | 'config_invalid' | 'internal'
+  code: 'bad_request' | 'bad_cursor' | 'bad_filter' | 'unreadable_body' | 'unauthenticated' | 'forbidden' | 'not_found' | 'method_not_allowed' | 'request_timeout' | 'subscription_in_config' | 'subscription_removed' | 'not_matching' | 'not_settled' | 'lane_not_held' | 'too_many_subscriptions' | 'token_name_taken' | 'too_many_tokens' | 'position_gone' | 'body_too_large' | 'uri_too_long' | 'idempotency_key_reused' | 'unavailable' | 'store_full' | 'store_busy' | 'store_readonly' | 'store_failed' | 'store_unreachable' | 'identity_provider_unavailable' | 'store_refused' | 'config_invalid' | 'internal'
   detail: string
   /** what is wrong, each at its place */
   errors: {
@@ -56,6 +56,24 @@ export type Problem = {
     /** of `position_gone`: where to read on from, as `after` */
     position?: string
   }[]
+}
+
+export type Timeline = {
+  items: Event[]
+  /** the `cursor` of the next page; null: this is the last */
+  next: string | null
+  /** whose events these are: at the most 50 are linked */
+  subjects: {
+    namespace: string
+    /** null: events that are linked themselves, and have no subject */
+    subject: string | null
+    /** how many were found of it */
+    events: number
+    /** the refs by which its events are linked; null for the subject that was asked for */
+    via: string[] | null
+  }[]
+  /** not everything was looked at: there may be more subjects, or more events of one */
+  truncated: boolean
 }
 
 export type SubscriptionList = {
@@ -590,6 +608,127 @@ export type Check = {
   of?: Check[]
 }
 
+export type TokenList = {
+  items: Token[]
+  /** the `cursor` of the next page; null: this is the last */
+  next: string | null
+}
+
+export type Token = {
+  id: string
+  /** of those that are not revoked only one has it */
+  name: string
+  /** `raw` and `operate` may read too, and `admin` may everything */
+  scopes: ('read' | 'raw' | 'operate' | 'admin')[]
+  /** what it is limited to; null: nothing */
+  sources: string[] | null
+  createdAt: string
+  expiresAt: string | null
+  /** its last use, to the minute */
+  usedAt: string | null
+  revokedAt: string | null
+}
+
+export type MadeToken = Token & {
+  /** what to send; it is in this one answer, and kept nowhere */
+  token: string
+}
+
+export type AuditList = {
+  items: AuditEntry[]
+  /** the `cursor` of the next page; null: this is the last */
+  next: string | null
+}
+
+export type AuditEntry = {
+  id: string
+  at: string
+  /** the token's name; `admin` is the token of the environment */
+  actor: string
+  tokenId: string | null
+  action: string
+  /** what it was done to; empty where it is not one thing */
+  target: string
+  /** what was asked for, without secrets */
+  detail: Record<string, unknown>
+  /** the client's */
+  address: string
+  /** that was answered; null: it is under way, or the gateway ended before it was */
+  status: number | null
+}
+
+export type Stats = {
+  at: string
+  log: {
+    /** the newest event */
+    head: string
+    /** the oldest event kept; null: there is none */
+    oldest: string | null
+    /** another one after a restore: positions of before are of another log */
+    epoch: string
+  }
+  store: {
+    /** whether it can commit */
+    ok: boolean
+    /** `full`, `locked`, `readonly`, `unreachable` … */
+    problem: string | null
+    degraded: 'spooling' | null
+    /** what waits on this node while the database is away */
+    spool: {
+      entries: number
+      bytes: number
+      bytesMax: number
+      oldestSeconds: number
+      refused: number
+    } | null
+  }
+  /** how far the search index has come; null: nothing is searched */
+  search: {
+    /** a position in the log: 16 digits, so that texts sort as numbers do */
+    indexedThrough: string
+    /** places of the log that it has not come to yet */
+    behind: number
+  } | null
+  sources: {
+    name: string
+    /** false: of the past, or our own events */
+    configured: boolean
+    lastReceivedAt: string | null
+    /** that came into the log since */
+    events: {
+      lastHour: number
+      lastDay: number
+    }
+    /** counted up to 10,000 */
+    quarantine: number
+    /** counted up to 10,000 */
+    rejections: number
+    /** counted up to 10,000 */
+    conflicts: number
+  }[]
+  subscriptions: {
+    name: string
+    paused: 'person' | 'gone' | null
+    breaker: 'closed' | 'open' | 'half_open'
+    /** events behind the log's head */
+    lag: number
+    oldestUnsettledAt: string | null
+    lanesHeld: number
+    /** how many deliveries are in each state */
+    deliveries: {
+      waiting: number
+      pending: number
+      delivering: number
+      retrying: number
+      succeeded: number
+      dead: number
+      skipped: number
+      cancelled: number
+      expired: number
+    }
+  }[]
+}
+
 export type Document = {
   openapi: '3.1.0'
   info: {
@@ -723,6 +862,65 @@ export interface paths {
       requestBody?: never
       responses: {
         200: { content: { 'application/octet-stream': string } }
+      }
+    }
+  }
+  '/events/export': {
+    /** All events that match, one line of JSON each */
+    get: {
+      parameters: {
+        query?: {
+          /** globs over sources; any of them may match. `*` stands for any text */
+          source?: string[] | undefined
+          /** globs over vendors; any of them may match. `*` stands for any text */
+          vendor?: string[] | undefined
+          /** globs over types; our own events only where one names them (`postern.*`); any of them may match. `*` stands for any text */
+          type?: string[] | undefined
+          /** globs over vendors' types; any of them may match. `*` stands for any text */
+          vendorType?: string[] | undefined
+          /** a business object as kind/id, to the letter */
+          subject?: string | undefined
+          /** identifiers as kind:id; all must be there */
+          ref?: string[] | undefined
+          /** received at that time or after */
+          receivedAfter?: string | undefined
+          /** received before that time */
+          receivedBefore?: string | undefined
+          /** a position: what comes behind it, ascending; 0 for all there is */
+          after?: string | undefined
+          /** which come first; default oldest */
+          order?: 'newest' | 'oldest' | undefined
+          /** `original`: the vendor's own content as `data.original`; takes the scope `raw` */
+          include?: 'original'[] | undefined
+        }
+        header?: never
+        path?: never
+      }
+      requestBody?: never
+      responses: {
+        200: { content: { 'application/x-ndjson': string } }
+      }
+    }
+  }
+  '/timeline': {
+    /** What happened to a business object, and to what is linked to it one step away */
+    get: {
+      parameters: {
+        query: {
+          /** a business object as kind/id, to the letter */
+          subject: string
+          /** of this namespace alone; default: all in which the subject occurs */
+          namespace?: string | undefined
+          limit?: number | undefined
+          /** the `next` of the page before, with the same filters */
+          cursor?: string | undefined
+        }
+        header?: never
+        path?: never
+      }
+      requestBody?: never
+      responses: {
+        200: { content: { 'application/json': Timeline } }
       }
     }
   }
@@ -1238,6 +1436,99 @@ export interface paths {
       requestBody?: never
       responses: {
         200: { content: { 'application/json': SourceList } }
+      }
+    }
+  }
+  '/tokens': {
+    /** The tokens that were made here, newest first */
+    get: {
+      parameters: {
+        query?: {
+          limit?: number | undefined
+          /** the `next` of the page before, with the same filters */
+          cursor?: string | undefined
+          /** `true`: those that are revoked too, for 400 days */
+          revoked?: boolean | undefined
+        }
+        header?: never
+        path?: never
+      }
+      requestBody?: never
+      responses: {
+        200: { content: { 'application/json': TokenList } }
+      }
+    }
+    /** Makes a token, which is in this one answer */
+    post: {
+      parameters: {
+        query?: never
+        header?: never
+        path?: never
+      }
+      requestBody: { content: { 'application/json': {
+        name: string
+        /** `raw` and `operate` may read too, and `admin` may everything */
+        scopes: ('read' | 'raw' | 'operate' | 'admin')[]
+        /** what it sees and touches; default all */
+        sources?: string[] | null
+        /** from when on it is refused; default never */
+        expiresAt?: string
+      } } }
+      responses: {
+        201: { content: { 'application/json': MadeToken } }
+      }
+    }
+  }
+  '/tokens/{id}': {
+    /** Revokes a token: it is refused from now on, and its streams end */
+    delete: {
+      parameters: {
+        query?: never
+        header?: never
+        path: {
+          /** the token's id */
+          id: string
+        }
+      }
+      requestBody?: never
+      responses: {
+        200: { content: { 'application/json': Token } }
+      }
+    }
+  }
+  '/audit': {
+    /** Who changed or read what, newest first; kept for 400 days */
+    get: {
+      parameters: {
+        query?: {
+          limit?: number | undefined
+          /** the `next` of the page before, with the same filters */
+          cursor?: string | undefined
+          /** a token's name, or `admin` */
+          actor?: string | undefined
+          /** such as `delivery.retry` */
+          action?: string | undefined
+        }
+        header?: never
+        path?: never
+      }
+      requestBody?: never
+      responses: {
+        200: { content: { 'application/json': AuditList } }
+      }
+    }
+  }
+  '/stats': {
+    /** How the inbox is: what came lately, what did not get in, and what is not delivered yet */
+    get: {
+      parameters: {
+        query?: never
+        header?: never
+        path?: never
+      }
+      requestBody?: never
+      responses: {
+        200: { content: { 'application/json': Stats } }
       }
     }
   }
