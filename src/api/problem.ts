@@ -17,7 +17,10 @@ export const problemForm = z
           parameter: z.string().optional().meta({ description: 'a parameter of the query, or a header' }),
           pointer: z.string().optional().meta({ description: 'a member of the body (RFC 6901)' }),
           detail: z.string(),
-          position: z.string().optional().meta({ description: 'of `position_gone`: where to read on from, as `after`' }),
+          position: z
+            .string()
+            .optional()
+            .meta({ description: 'of `position_gone`: where to read on from, as `after`' }),
         }),
       )
       .meta({ description: 'what is wrong, each at its place' }),

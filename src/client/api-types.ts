@@ -7,6 +7,11 @@ export type EventList = {
   next: string | null
   /** with `after`: how far was looked, to give back as `after` */
   position?: string
+  /** with `q`: events beyond this sequence cannot be found by words yet */
+  search?: {
+    /** a position in the log: 16 digits, so that texts sort as numbers do */
+    indexedThrough: string
+  }
 }
 
 export type Event = {
@@ -763,6 +768,8 @@ export interface paths {
           receivedAfter?: string | undefined
           /** received before that time */
           receivedBefore?: string | undefined
+          /** words, "phrases" and beginnings (`word*`), all of which are in what is found: in identifiers, types, the names and texts of `data`, and in payloads where their source says so */
+          q?: string | undefined
           /** a position: what comes behind it, ascending; 0 for all there is */
           after?: string | undefined
           /** beside `after`: seconds to wait for news where there is none */
@@ -886,6 +893,8 @@ export interface paths {
           receivedAfter?: string | undefined
           /** received before that time */
           receivedBefore?: string | undefined
+          /** words, "phrases" and beginnings (`word*`), all of which are in what is found: in identifiers, types, the names and texts of `data`, and in payloads where their source says so */
+          q?: string | undefined
           /** a position: what comes behind it, ascending; 0 for all there is */
           after?: string | undefined
           /** which come first; default oldest */
