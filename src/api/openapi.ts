@@ -36,7 +36,12 @@ export function openApiDocument(definitions: readonly RouteDefinition[], root: s
   const document = app.getOpenAPI31Document(
     {
       openapi: '3.1.0',
-      info: { title: 'Postern', version: '1', description, license: { name: 'Apache-2.0' } },
+      info: {
+        title: 'Postern',
+        version: '1',
+        description,
+        license: { name: 'Apache-2.0', url: 'https://www.apache.org/licenses/LICENSE-2.0' },
+      },
       servers: [{ url: root }],
       tags: [...new Set(definitions.map(({ tag }) => tag))].map(name => ({ name })),
     },

@@ -22,8 +22,17 @@ export interface Answer {
   json: unknown
 }
 
-/** One request over a connection of its own. Rejects where no answer comes. */
-export function send(base: string, target: string, options: RequestOptions = {}): Promise<Answer> {
+/** One request over a connection of its own. Rejects where no answer comes, and where the API's is not as documented. */
+export async function send(base: string, target: string, options: RequestOptions = {}): Promise<Answer> {
+  const answer = await exchange(base, target, options)
+  if (/^\/api\/v1(?![^/?])/.test(target)) {
+    const { assertDocumented } = await import('./api-document.ts')
+    assertDocumented(options.method ?? 'GET', target, answer)
+  }
+  return answer
+}
+
+function exchange(base: string, target: string, options: RequestOptions): Promise<Answer> {
   const { method = 'GET', headers = {}, body, chunkBytes, localAddress } = options
   const { hostname, port } = new URL(base)
   return new Promise((resolve, reject) => {
