@@ -2,8 +2,8 @@ import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
-/** Real processes, disks and installations: one file at a time. */
-const slow = ['test/faults/**/*.test.ts', 'test/package/**/*.test.ts']
+/** Real processes, disks, installations and browsers: one file at a time. */
+const slow = ['test/browser/**/*.test.ts', 'test/faults/**/*.test.ts', 'test/package/**/*.test.ts']
 /** Over one real PostgreSQL that is started for all of them. */
 const postgres = ['test/**/postgres*.test.ts', 'test/postgres/**/*.test.ts']
 

@@ -3,9 +3,10 @@ import type { HttpBindings } from '@hono/node-server'
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { Hono } from 'hono'
 import { eventSchema } from '../api/event-schema.ts'
-import { type InboxParts, inboxApi, root } from '../api/inbox.ts'
+import { type InboxParts, inboxApi, inboxRoutes, root } from '../api/inbox.ts'
 import { type MetricsRouteParts, metricsRoute } from '../api/metrics.ts'
 import { problemResponse } from '../api/problem.ts'
+import { referenceRoute } from '../api/reference.ts'
 import { catalogueTypes, isCatalogueType, jsonSchema } from '../event.ts'
 import type { Answer } from '../ingest/answer.ts'
 import type { StoreHealth } from '../store/store.ts'
@@ -67,7 +68,7 @@ function healthRoutes(app: App, { health, authenticate }: AppParts, tell: 'bare'
   return app
 }
 
-/** The inbox API, the metrics and the schemas, into `app`. */
+/** The inbox API, its reference, the metrics and the schemas, into `app`. */
 export function adminRoutes(app: App, parts: AppParts): App {
   app.use('/api/*', async (context, next) => {
     await next()
@@ -76,6 +77,8 @@ export function adminRoutes(app: App, parts: AppParts): App {
   })
   app.route(root, inboxApi(parts))
   app.route('/', metricsRoute(parts))
+  const definitions = () => inboxRoutes(parts).map(({ definition }) => definition)
+  app.route('/', referenceRoute(definitions, root))
   app.get('/schemas', () => Response.json({ items: catalogueTypes.map(type => `/schemas/${type}/1`) }))
   app.get('/schemas/event', () => Response.json(eventSchema(), schemaHeaders))
   app.get('/schemas/:type/:version?', context => {
