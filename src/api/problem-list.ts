@@ -57,6 +57,11 @@ export const problemList: Partial<Record<ErrorCode, ProblemEntry>> = {
     when: '200 subscriptions are made over the API already',
     detail: 'there are 200 subscriptions made here: delete one first',
   },
+  token_name_taken: { when: 'another token has the name', detail: 'there is a token loan-book: revoke it first' },
+  too_many_tokens: {
+    when: 'there are as many tokens as there may be',
+    detail: 'there are 1000 tokens: revoke one first',
+  },
   position_gone: {
     when: 'the log no longer reaches back so far: `errors` names the oldest position',
     detail: 'the position 12 cannot be read on from: events behind it are gone',

@@ -20,9 +20,11 @@ ${body === undefined ? '' : bodyOf(body)}
 <h4>Answers</h4>
 ${statuses.filter(each => !isProblem(each)).map(answerOf)}
 <details><summary>Problems</summary>
-<table>${statuses.filter(isProblem).map(
-    ([status, { description }]) => html`<tr><td><code>${status}</code></td><td>${words(description)}</td></tr>`,
-  )}</table>
+<table>${statuses
+    .filter(isProblem)
+    .map(
+      ([status, { description }]) => html`<tr><td><code>${status}</code></td><td>${words(description)}</td></tr>`,
+    )}</table>
 </details>
 <details><summary>From a shell</summary>${shown(curl(method, path, operation))}</details>
 </section>`

@@ -49,7 +49,10 @@ export function referencePage(document: ReferenceDocument): string {
   const all: Placed[] = Object.entries(paths).flatMap(([path, operations]) =>
     Object.entries(operations).map(([method, operation]) => ({ method, path: `${root}${path}`, operation })),
   )
-  const chapters = tags.map(({ name }) => ({ name, placed: all.filter(({ operation }) => operation.tags.includes(name)) }))
+  const chapters = tags.map(({ name }) => ({
+    name,
+    placed: all.filter(({ operation }) => operation.tags.includes(name)),
+  }))
   const schemas = Object.entries(components.schemas)
   const page = html`<!doctype html>
 <html lang="en">

@@ -14,6 +14,7 @@ interface Media {
 }
 interface Operation {
   operationId: string
+  parameters?: { name: string; in: string; example?: unknown; required?: boolean }[]
   responses: Record<string, { content?: Record<string, Media> }>
 }
 export interface ApiDocument {
@@ -94,7 +95,24 @@ function closed<Schema>(schema: Schema): Schema {
   if (Array.isArray(schema)) return schema.map(closed) as Schema
   if (typeof schema === 'string') return schema.replace(/^#\/components\/schemas\//, '#/$defs/') as Schema
   if (typeof schema !== 'object' || schema === null) return schema
+  if ('allOf' in schema) return closed(merged(schema as unknown as Merged)) as Schema
   const copy = Object.fromEntries(Object.entries(schema).map(([key, value]) => [key, closed(value)]))
   const isOpen = 'properties' in copy && !('additionalProperties' in copy)
   return (isOpen ? { ...copy, additionalProperties: false } : copy) as Schema
+}
+
+interface Merged {
+  allOf: ({ $ref: string } | { properties?: object; required?: string[] })[]
+}
+
+/** One schema that says what all of them say: closed by itself each would forbid the others' members. */
+function merged({ allOf, ...others }: Merged): object {
+  const parts = allOf.map(part => ('$ref' in part ? schemaOf(part.$ref) : part)) as Record<string, object>[]
+  const required = parts.flatMap(part => (part.required as string[] | undefined) ?? [])
+  const properties = Object.assign({}, ...parts.map(part => part.properties)) as object
+  return { ...Object.assign({}, ...parts), ...others, properties, required }
+}
+
+function schemaOf(reference: string): object {
+  return apiDocument.components.schemas[reference.split('/').at(-1)!]!
 }

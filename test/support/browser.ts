@@ -1,6 +1,6 @@
 // A real Chromium, from the packages alone; what a page asked for and complained of is kept.
 import chromium from '@sparticuz/chromium'
-import { type Browser, chromium as playwright, type Page } from 'playwright-core'
+import { type Browser, type Page, chromium as playwright } from 'playwright-core'
 
 const quiet = [
   '--no-sandbox',
