@@ -42,7 +42,8 @@ const wrong: Record<string, readonly string[]> = {
   include: ['everything', ''],
   wait: ['-1', '61', '1e1', ''],
   state: ['broken', ''],
-  q: ['x '.repeat(5_000)],
+  // More than 16 KB of a head is refused by Node itself.
+  q: ['x'.repeat(10_000)],
 }
 
 describe('a value that is none is refused by the name of its parameter', () => {
@@ -157,7 +158,7 @@ describe('what was made to run for ever ends', () => {
 })
 
 test('a search of 10 KB is refused by its name', async () => {
-  expectProblem(await gateway.api(`/events?q=${'a%20'.repeat(2_500)}`), 400, 'bad_request', 'q')
+  expectProblem(await gateway.api(`/events?q=${'a+'.repeat(5_000)}`), 400, 'bad_request', 'q')
 })
 
 test('nothing of this was a failure of ours', () => {
