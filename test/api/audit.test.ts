@@ -10,6 +10,7 @@ import { plain, plainBody } from '../support/plain-adapter.ts'
 import { expectProblem } from '../support/problem.ts'
 import { answers, type Subscriber, startSubscriber } from '../support/subscriber.ts'
 import { type TestToken, tokenOf } from '../support/tokens.ts'
+import { until } from '../support/until.ts'
 
 interface Entry {
   action: string
@@ -98,6 +99,8 @@ describe('an entry', () => {
     const wanted = target()
     const answer = await ask(method, given, body)
     expect([given, answer.status, answer.status === status ? '' : answer.text]).toEqual([given, status, ''])
+    // What is sent as it is read has its status when it has begun, and may have arrived by then.
+    await until('it has its status', async () => (await audit('?limit=1')).items[0]?.status !== null)
     const { items } = await audit('?limit=1')
     expect(items).toEqual([
       {

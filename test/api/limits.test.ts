@@ -34,6 +34,7 @@ const post = async (source: string, body: string, headers: Record<string, string
 beforeAll(async () => {
   subscriber = await startSubscriber({ behaviour: answers(500, { 'content-type': 'text/plain' }, 'out of order') })
   gateway = await startTestGateway({
+    env: { POSTERN_SEARCH: 'on' },
     config: {
       sources: {
         north: plain({ check, unknown: ['strange'] }),
@@ -107,6 +108,17 @@ describe('a list', () => {
     ] as const) {
       expect([query, sourcesOf(await list(both, `/events?${query}`))]).toEqual([query, sources])
     }
+  })
+
+  test('of events by words has what is of its sources', async () => {
+    const { store } = gateway.gateway
+    const { head } = await store.extent()
+    await until('all is indexed', async () => ((await store.search.progress())?.indexedThrough ?? 0) >= head)
+    const found = async (query: string) => sourcesOf(await list(both, `/events?q=plain.happened${query}`))
+    expect(sourcesOf(await all('/events?q=plain.happened'))).toEqual(expect.arrayContaining(['east', 'north', 'south']))
+    expect(await found('')).toEqual(['east', 'north'])
+    expect(await found('&source=east&source=south')).toEqual(['east'])
+    expect(await found('&source=south')).toEqual([])
   })
 
   test('of events goes on where its page ended, for the same token’s sources alone', async () => {
