@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { root as apiRoot, type InboxParts, inboxRoutes } from '../src/api/inbox.ts'
 import { deliveryListParameters, eventListParameters, pageParameters } from '../src/api/parameters.ts'
 import { routingPath } from '../src/api/route.ts'
+import { commandNames, programWith } from '../src/cli/commands.ts'
 import { errorStatus } from '../src/errors.ts'
 import { type CatalogueType, catalogue } from '../src/event.ts'
 import { keys } from './contract/fixture.ts'
@@ -183,5 +184,48 @@ describe('docs/api.md', () => {
     expect(documented('Events')).toEqual(Object.keys(eventListParameters.shape).toSorted())
     expect(documented('Deliveries')).toEqual(Object.keys(deliveryListParameters.shape).toSorted())
     expect(documented('What did not get in')).toEqual(Object.keys(pageParameters.shape).toSorted())
+  })
+})
+
+describe('the command line', () => {
+  /** `postern …` of a document's shell, as words; what stands behind a pipe or another sign of the shell's is not its. */
+  const lines = blocksIn('sh').flatMap(({ place, text }) =>
+    [...text.matchAll(/^(?:[A-Z_]+=\S+ )*(?:npx )?postern ([^|>&#\n]+)/gm)].map(
+      ([, line]) => [place, line!.trim()] as const,
+    ),
+  )
+  const wordsOf = (line: string) => [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, plain]) => quoted ?? plain!)
+
+  test.each(lines)('%s: postern %s', async (_, line) => {
+    const [name = '', ...words] = wordsOf(line)
+    expect(commandNames).toContain(name)
+    const program = await programWith(name)
+    let command = program.commands.find(each => each.name() === name)!
+    // Each leaf would act: here it only says what it was given.
+    const leaf = command.commands.find(each => each.name() === words[0])
+    if (leaf !== undefined) {
+      command = leaf
+      words.shift()
+    }
+    let acted = false
+    command.action(() => {
+      acted = true
+    })
+    await command.parseAsync(words, { from: 'user' })
+    expect(acted).toBe(true)
+  })
+
+  test('has its page, which names every command, and every part of one in a line that was parsed', async () => {
+    const page = read('docs/cli.md')
+    for (const name of commandNames) {
+      expect(page).toContain(`\`${name}\``)
+      const program = await programWith(name)
+      const parts = program.commands.find(each => each.name() === name)!.commands.map(each => each.name())
+      const shown = lines.map(([, line]) => wordsOf(line)).filter(([first]) => first === name)
+      expect({ name, missing: parts.filter(part => !shown.some(words => words[1] === part)) }).toEqual({
+        name,
+        missing: [],
+      })
+    }
   })
 })

@@ -134,6 +134,27 @@ export async function runCommand(args: readonly string[]): Promise<void> {
 
 async function run(args: readonly string[]): Promise<void> {
   const [first = '', ...rest] = args
+  const name = first === 'help' && rest[0] !== undefined ? rest[0] : first
+  if (!Object.hasOwn(commands, name)) {
+    const program = overview()
+    if (name.startsWith('-') || name === 'help') await program.parseAsync(args, { from: 'user' })
+    process.stderr.write(`There is no such command.\n\n${program.helpInformation()}`)
+    process.exitCode = exit.mistaken
+    return
+  }
+  const program = await programWith(name)
+  await program.parseAsync(first === 'help' ? [name, '--help'] : [name, ...rest], { from: 'user' })
+}
+
+/** All commands by name, and this one as it is. */
+export async function programWith(name: string): Promise<Command> {
+  const program = overview()
+  const define = await commands[name]!.load()
+  define(program.commands.find(each => each.name() === name)!.helpOption('-h, --help', 'prints this'))
+  return program
+}
+
+function overview(): Command {
   const program = new Command('postern')
     .usage('[command]')
     .description('The gateway and inbox for the webhooks that a lending company receives.')
@@ -146,17 +167,7 @@ async function run(args: readonly string[]): Promise<void> {
   for (const [name, { group, summary }] of Object.entries(commands)) {
     program.command(name).summary(summary).helpGroup(`${group}:`)
   }
-  const name = first === 'help' && rest[0] !== undefined ? rest[0] : first
-  if (!Object.hasOwn(commands, name)) {
-    if (name.startsWith('-') || name === 'help') await program.parseAsync(args, { from: 'user' })
-    process.stderr.write(`There is no such command.\n\n${program.helpInformation()}`)
-    process.exitCode = exit.mistaken
-    return
-  }
-  const command = program.commands.find(each => each.name() === name)!
-  const define = await commands[name]!.load()
-  define(command.helpOption('-h, --help', 'prints this'))
-  await program.parseAsync(first === 'help' ? [name, '--help'] : [name, ...rest], { from: 'user' })
+  return program
 }
 
 /** The exit code. */
