@@ -183,6 +183,12 @@ describe('threads', () => {
     },
   )
 
+  test('the gateway loads no command but itself, nor what reads their options', () => {
+    const loaded = [...loadedBy('src/main.ts')]
+    expect(loaded.filter(path => path === 'commander' || path.startsWith('src/cli/'))).toEqual([])
+    expect(read('src/cli/main.ts')).not.toMatch(/^import /m)
+  })
+
   test('the main thread does', () => expect([...loadedBy('src/main.ts')]).toContain('zod'))
 })
 
