@@ -7,7 +7,7 @@ import type { Action, Outcome, Step } from '../register/vendor-side.ts'
 import type { Registrations } from '../registration.ts'
 import { type Define, does, type ExitCode, examples, exit, Failure } from './command.ts'
 import { print } from './listing.ts'
-import { tableOf } from './table.ts'
+import { type Column, tableOf } from './table.ts'
 import { plainJson, plainText } from './text.ts'
 import {
   comparedColumns,
@@ -102,18 +102,12 @@ async function byApi(opened: Opened, registrations: Registrations, options: Regi
 }
 
 function planTable(steps: readonly Step[], shown: Opened['shown']): string {
-  const [name, events, state, url] = comparedColumns(shown).map(column => ({
+  const [name, state, url] = comparedColumns(shown).map(column => ({
     ...column,
     of: ({ compared }: Step) => column.of(compared),
-  }))
-  const isChange = (text: string) => (text === 'leave' ? 'dim' : text === 'remove' ? 'red' : 'green')
-  return tableOf(steps, [
-    name!,
-    events!,
-    state!,
-    { title: 'to do', of: ({ action }) => action, colour: isChange },
-    url!,
-  ])
+  })) as [Column<Step>, Column<Step>, Column<Step>]
+  const colourOf = (text: string) => (text === 'leave' ? 'dim' : text === 'remove' ? 'red' : 'green')
+  return tableOf(steps, [name, state, { title: 'to do', of: ({ action }) => action, colour: colourOf }, url])
 }
 
 const pastOf: Readonly<Record<Action, string>> = {
@@ -130,7 +124,7 @@ function resultText(outcome: Outcome): string {
 
 function outcomeTable(outcomes: readonly Outcome[]): string {
   return tableOf(outcomes, [
-    { title: 'registration', of: ({ step }) => nameOf(step.compared), shrinks: true },
+    { title: 'registration', of: ({ step }) => nameOf(step.compared) },
     { title: 'result', of: resultText, colour: text => (text.startsWith('failed') ? 'red' : undefined) },
   ])
 }

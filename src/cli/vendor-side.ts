@@ -67,22 +67,21 @@ export function nameOf({ wanted, known }: Compared): string {
   return (wanted ?? known).name
 }
 
-/** How many events, or the one that the name says already. */
-function eventsText(compared: Compared): string {
+/** Of a registration for several events how many; one is what its name says. */
+function registrationText(compared: Compared): string {
   const { events } = compared.wanted ?? compared.known
-  return events.length === 1 ? events[0]! : `${events.length} events`
+  return events.length > 1 ? `${nameOf(compared)} (${events.length} events)` : nameOf(compared)
 }
 
-export function comparedColumns(shown: Opened['shown']): Column<Compared>[] {
+export function comparedColumns(shown: Opened['shown']): [Column<Compared>, Column<Compared>, Column<Compared>] {
   return [
-    { title: 'registration', of: nameOf, shrinks: true },
-    { title: 'events', of: eventsText, shrinks: true },
+    { title: 'registration', of: registrationText },
     {
       title: 'state',
       of: stateText,
       colour: text => (text === 'ok' ? 'green' : text === 'elsewhere' ? 'dim' : 'yellow'),
     },
-    { title: 'URL', of: compared => urlText(compared, shown) },
+    { title: 'URL', of: compared => urlText(compared, shown), shrinks: true },
   ]
 }
 

@@ -1,14 +1,12 @@
 // `postern register` and `postern registrations` as processes: what they print, what they ask, and their exit codes. No
 // secret is in any output.
-import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { runCommand } from '../support/command.ts'
 import { type ArixServer, startArix } from '../support/vendor-arix.ts'
 
-const bin = fileURLToPath(new URL('../../bin/postern.js', import.meta.url))
 const secrets = {
   ARIX_PASSWORD: 'the-basic-password',
   ARIX_API_TOKEN: 'the-api-token',
@@ -58,28 +56,25 @@ interface Ran {
 }
 
 async function run(args: string, env: Record<string, string> = {}): Promise<Ran> {
-  const child = spawn(process.execPath, [bin, ...args.split(' ')], {
+  const {
+    code,
+    stdout: out,
+    stderr: err,
+  } = await runCommand(args.split(' '), {
     cwd: folder,
-    env: { PATH: process.env.PATH, NODE_ENV: 'production', ...secrets, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { NODE_ENV: 'production', ...secrets, ...env },
   })
-  const ran = { out: '', err: '' }
-  child.stdout.setEncoding('utf8').on('data', text => (ran.out += text))
-  child.stderr.setEncoding('utf8').on('data', text => (ran.err += text))
-  const code = await new Promise<number | null>(resolve => child.on('close', resolve))
   if (!args.includes('--show-secrets')) {
-    for (const secret of Object.values(secrets)) expect(ran.out + ran.err).not.toContain(secret)
+    for (const secret of Object.values(secrets)) expect(out + err).not.toContain(secret)
   }
-  return { code, ...ran }
+  return { code, out, err }
 }
 
 describe('postern register', () => {
   test('shows what it would do, does it, and has nothing to do the next time', async () => {
     const dry = await run('register arix --dry-run')
     expect(dry).toMatchObject({ code: 0, err: 'Nothing was changed.\n' })
-    expect(dry.out).toMatch(
-      /^LoanStatusUpdated +LoanStatusUpdated +missing +create +\S+\/hooks\/arix\/\*\*\*\/LoanStatusUpdated$/m,
-    )
+    expect(dry.out).toMatch(/^LoanStatusUpdated +missing +create +\S+\/hooks\/arix\/\*\*\*\/LoanStatusUpdated$/m)
     expect(vendor.changes()).toEqual([])
 
     const unasked = await run('register arix')

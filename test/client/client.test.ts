@@ -53,6 +53,15 @@ test('reads lists, pages, one event and its exact bytes', async () => {
   expect(Buffer.from(raw.data).toString()).toBe(body)
 })
 
+test('an export is read as it comes', async () => {
+  const { data } = await client.GET('/events/export', {
+    params: { query: { type: ['workflow.*'] } },
+    parseAs: 'stream',
+  })
+  const lines = (await new Response(data).text()).trim().split('\n')
+  expect(lines.map(line => JSON.parse(line).vendorid).toSorted()).toEqual(['client-1', 'client-2'])
+})
+
 test('sends bodies', async () => {
   const { data } = await client.POST('/quarantine/release', { body: { filter: { source: 'ballerine' } } })
   expect(data).toMatchObject({ released: 0 })
