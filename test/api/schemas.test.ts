@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { catalogueTypes } from '../../src/event.ts'
 import { fixtureNames, golden } from '../contract/fixture.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
-import { plain } from '../support/plain-adapter.ts'
+import { plain, plainBody } from '../support/plain-adapter.ts'
 
 interface Event {
   type: string
@@ -84,5 +84,31 @@ describe('a golden event', () => {
       const data = JSON.parse(JSON.stringify({ ...event.data, ...mistake })) as Record<string, unknown>
       expect([mistake, validate({ ...event, data })]).not.toEqual([mistake, ''])
     }
+  })
+})
+
+describe('the schema of every event', () => {
+  let whole: ValidateFunction
+  beforeAll(async () => {
+    const answer = await gateway.request('/schemas/event')
+    expect([answer.status, answer.headers['content-type']]).toEqual([200, 'application/schema+json'])
+    const strict = new Ajv2020({ strict: true, formats: { 'date-time': true } })
+    expect(strict.validateSchema(answer.json as object)).toBe(true)
+    whole = strict.compile(answer.json as object)
+  })
+
+  test.each(goldens)('takes $name by its type, and no other', ({ event: given }) => {
+    expect([whole(given), whole.errors]).toEqual([true, null])
+    expect(whole({ ...given, later: 'a member that is added' })).toBe(true)
+    expect(whole({ ...given, type: 'loan.invented' })).toBe(false)
+    expect(whole({ ...given, data: { ...given.data, amount: { value: 250000 } } })).toBe(false)
+    expect(whole({ ...given, sequence: 42 })).toBe(false)
+    expect(whole({ ...given, dataschema: 'urn:postern:schema:another:1' })).toBe(false)
+  })
+
+  test('takes what the gateway answers with', async () => {
+    await gateway.post('/hooks/plain', plainBody({ key: 'whole', type: 'loan.created', refs: { loan: '1' } }))
+    const [event] = await gateway.events('&type=loan.created')
+    expect([whole(event), whole.errors]).toEqual([true, null])
   })
 })

@@ -27,6 +27,10 @@ export async function tryOut(gateway: GatewayProcess, vendors: readonly string[]
     const { items } = (await paste(list)) as { items: { id: string; vendor: string }[] }
     expect(items.map(event => event.id)).toEqual(ids)
     expect(items.map(event => event.vendor)).toEqual([...vendors, vendors[0]])
+
+    // What an app's author reads comes with it.
+    const page = await fetch(`${gateway.adminUrl}/reference`)
+    expect([page.status, await page.text()]).toEqual([200, expect.stringContaining('<section id="listEvents">')])
   } finally {
     expect(await gateway.stop(), gateway.output()).toEqual({ code: 0, signal: null })
   }
