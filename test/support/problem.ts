@@ -7,7 +7,7 @@ export interface Problem {
   status: number
   code: string
   detail: string
-  errors: { parameter?: string; pointer?: string; detail: string }[]
+  errors: { parameter?: string; pointer?: string; position?: string; detail: string }[]
 }
 
 /** The problem that `answer` must be; `at` is the parameter, or the pointer, that its first error must name. */
@@ -23,8 +23,10 @@ export function expectProblem(answer: Answer, status: number, code: string, at?:
   })
   const problem = answer.json as Problem
   for (const error of problem.errors) {
-    const { detail, ...place } = error
+    const { detail, position, ...place } = error
     expect(detail).toMatch(/./)
+    if (code === 'position_gone') expect(position).toMatch(/^\d{16}$/)
+    else expect(position).toBeUndefined()
     expect(Object.keys(place)).toHaveLength(1)
     expect(Object.values(place)).toEqual([expect.any(String)])
   }
