@@ -15,6 +15,7 @@ import { prefill } from './prefill.ts'
 import { residentMiB, startPostern, token } from './processes.ts'
 import { median, ms, note, print, rate, report } from './report.ts'
 import { body, noteRequests, rawRequest, writeRequests } from './requests.ts'
+import { search } from './search.ts'
 
 const quick = process.argv.includes('--quick')
 const rounds = 3
@@ -31,7 +32,7 @@ const only = process.argv.find(argument => argument.startsWith('--only='))?.slic
 const bench: Bench = { folder, quick, rounds, connections, seconds: quick ? 3 : 8 }
 const parts: Record<string, () => Promise<void>> = process.argv.includes('--postgres')
   ? postgresParts(bench)
-  : { throughput, delivering: () => delivering(bench), backlog: () => backlog(bench), sizes, reading }
+  : { throughput, delivering: () => delivering(bench), backlog: () => backlog(bench), sizes, reading, search: () => search(bench) }
 for (const [name, part] of Object.entries(parts)) if (only === undefined || only === name) await part()
 print()
 
