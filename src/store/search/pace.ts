@@ -4,7 +4,7 @@
 /** What came in faster than so many a second while it was looked at is a load. */
 const busyPerSecond = 300
 /** Of the time, at the most, while that lasts. */
-const shareWhileBusy = 0.1
+const shareWhileBusy = 0.05
 const pageWhileBusy = 100
 const pageSize = 500
 const idleMs = 250
