@@ -32,7 +32,14 @@ const only = process.argv.find(argument => argument.startsWith('--only='))?.slic
 const bench: Bench = { folder, quick, rounds, connections, seconds: quick ? 3 : 8 }
 const parts: Record<string, () => Promise<void>> = process.argv.includes('--postgres')
   ? postgresParts(bench)
-  : { throughput, delivering: () => delivering(bench), backlog: () => backlog(bench), sizes, reading, search: () => search(bench) }
+  : {
+      throughput,
+      delivering: () => delivering(bench),
+      backlog: () => backlog(bench),
+      sizes,
+      reading,
+      search: () => search(bench),
+    }
 for (const [name, part] of Object.entries(parts)) if (only === undefined || only === name) await part()
 print()
 
