@@ -20,12 +20,12 @@ export async function exported(api: GatewayApi, filter: Query, options: ExportOp
   const query = { ...filter, include: options.original ? 'original' : undefined }
   let position = options.after
   // Before a file is made: else one that is empty stays behind a mistake.
-  let response = await opened(api, query, position)
+  let body = await opened(api, query, position)
   const out = options.output === undefined ? process.stdout : await created(options.output)
   let count = 0
   for (let tries = 1; ; tries++) {
     try {
-      for await (const lines of wholeLines(response.body!)) {
+      for await (const lines of wholeLines(body)) {
         position = Number(sequenceOf(lines.slice(lines.lastIndexOf('\n', lines.length - 2) + 1)) ?? position)
         count += lines.split('\n').length - 1
         if (!out.write(process.stdout.isTTY && out === process.stdout ? plainLines(lines) : lines))
@@ -37,7 +37,7 @@ export async function exported(api: GatewayApi, filter: Query, options: ExportOp
       if (tries === triesMax) throw new Failure(exit.unfinished, `The export was cut: ${goOn}`, { cause: error })
       process.stderr.write(`— cut after ${counted(count)} events: going on\n`)
       await after(pauseMs)
-      response = await opened(api, query, position).catch(cause => {
+      body = await opened(api, query, position).catch(cause => {
         throw new Failure(exit.unfinished, `The export was cut: ${goOn}`, { cause })
       })
     }
@@ -50,10 +50,8 @@ export async function exported(api: GatewayApi, filter: Query, options: ExportOp
   return exit.done
 }
 
-async function opened(api: GatewayApi, query: Query, position: number | undefined): Promise<Response> {
-  const response = await api.open('/events/export', { ...query, after: position })
-  if (!response.ok) throw await api.failure(response)
-  return response
+function opened(api: GatewayApi, query: Query, position: number | undefined): Promise<ReadableStream<Uint8Array>> {
+  return api.lines('/events/export', { ...query, after: position })
 }
 
 async function created(path: string) {

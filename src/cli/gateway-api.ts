@@ -1,5 +1,8 @@
-// How commands talk to a running gateway: over its API, with the token of the environment, never of the command line.
+// How commands talk to a running gateway: by the client that programs use, with the token of the environment, never of the
+// command line. Answers stay the texts that they are: a number of a vendor's may have more digits than JavaScript's.
 import type { Command } from 'commander'
+import { createClient, PosternProblem, PosternUnreachable } from '../client/client.ts'
+import { type FollowOptions, follow, type OpenStream } from '../client/follow.ts'
 import { read as readVariable } from '../config/resolve-secrets.ts'
 import { type ExitCode, exit, Failure } from './command.ts'
 import { itemsOf } from './items.ts'
@@ -14,18 +17,17 @@ export interface Answer {
 }
 
 export interface GatewayApi {
-  readonly url: string
   get(path: string, query?: Query): Promise<Answer>
-  post(path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>
+  post(path: string, body?: unknown): Promise<Answer>
   remove(path: string): Promise<Answer>
   /** The body's exact bytes. */
   bytes(path: string): Promise<Buffer>
+  /** The body as it comes; what breaks off later is thrown by it. */
+  lines(path: string, query: Query): Promise<ReadableStream<Uint8Array>>
   /** The items of a list, each as the text that it is; `count` of them at the most, infinite for a list without pages. */
   items(path: string, query: Query, count: number): AsyncGenerator<string>
-  /** The open answer, whatever its status. Throws Failure where nobody answers. */
-  open(path: string, query: Query, init?: { headers?: Record<string, string>; signal?: AbortSignal }): Promise<Response>
-  /** What went wrong, as it is told. */
-  failure(response: Response): Promise<Failure>
+  /** Events as they are committed, each as its text, for as long as it is iterated: see `follow` of the client. */
+  events(query: Query, options: FollowOptions): AsyncGenerator<string, void, void>
 }
 
 /** Adds the option that says which gateway. */
@@ -38,53 +40,36 @@ const loopback = /^(localhost|127(\.\d+){3}|\[::1\])$/
 const answerMs = 120_000
 const pageMax = 500
 
+/** The client without its types: paths and parameters are put together here, and answers are kept as their text. */
+type Untyped = Record<
+  'GET' | 'POST' | 'DELETE',
+  (path: string, init: object) => Promise<{ data: unknown; response: Response }>
+>
+
 /** The gateway that is meant. Throws Failure where its URL is none, or where there is no token. */
 export function gatewayOf(given: string | undefined, env: NodeJS.ProcessEnv = process.env): GatewayApi {
   const base = baseUrl(given ?? env.POSTERN_URL?.trim() ?? '', env)
-  const authorization = `Bearer ${tokenFor(base, env)}`
-  const root = `${base.href.replace(/\/$/, '')}/api/v1`
-
-  const open: GatewayApi['open'] = (path, query, { headers = {}, signal } = {}) =>
-    ask(`${root}${path}${searchOf(query)}`, { headers: { authorization, ...headers }, ...(signal ? { signal } : {}) })
-  const ask = async (url: string, init: RequestInit): Promise<Response> => {
+  const client = createClient({ url: base.href, token: tokenFor(base, env), timeoutMs: answerMs })
+  const untyped = client as unknown as Untyped
+  const ask = async (method: keyof Untyped, path: string, init: object) => {
     try {
-      // A redirect might carry the token elsewhere.
-      return await fetch(url, { redirect: 'manual', ...init })
+      return await untyped[method](path, init)
     } catch (error) {
-      if (init.signal?.aborted && (init.signal.reason as Error | undefined)?.name !== 'TimeoutError') throw error
-      throw new Failure(exit.unreachable, `No gateway answers at ${base.origin}: ${reasonOf(error)}`, { cause: error })
+      throw failureOf(error, base)
     }
   }
-  const whole = async (response: Response): Promise<Answer> => {
-    if (!response.ok) throw await failureOf(response)
-    const text = await response.text().catch((error: unknown) => {
-      throw new Failure(exit.unreachable, `The answer broke off: ${reasonOf(error)}`, { cause: error })
-    })
+  const answered = async (method: keyof Untyped, path: string, init: object = {}): Promise<Answer> => {
+    const text = String((await ask(method, path, { ...init, parseAs: 'text' })).data)
     return { text, json: <Value>() => JSON.parse(text) as Value }
   }
-  const get: GatewayApi['get'] = async (path, query = {}) =>
-    whole(await open(path, query, { signal: AbortSignal.timeout(answerMs) }))
-  const change = async (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) =>
-    whole(
-      await ask(`${root}${path}`, {
-        method,
-        headers: { authorization, ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
-        signal: AbortSignal.timeout(answerMs),
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      }),
-    )
+  const get: GatewayApi['get'] = (path, query = {}) => answered('GET', path, { params: { query } })
   return {
-    url: base.href.replace(/\/$/, ''),
-    open,
     get,
-    failure: failureOf,
-    post: (path, body, headers = {}) => change('POST', path, body ?? {}, headers),
-    remove: path => change('DELETE', path),
-    async bytes(path) {
-      const response = await open(path, {}, { signal: AbortSignal.timeout(answerMs) })
-      if (!response.ok) throw await failureOf(response)
-      return Buffer.from(await response.arrayBuffer())
-    },
+    post: (path, body = {}) => answered('POST', path, { body }),
+    remove: path => answered('DELETE', path),
+    bytes: async path => Buffer.from((await ask('GET', path, { parseAs: 'arrayBuffer' })).data as ArrayBuffer),
+    lines: async (path, query) =>
+      (await ask('GET', path, { params: { query }, parseAs: 'stream' })).data as ReadableStream<Uint8Array>,
     async *items(path, query, count) {
       let left = count
       let cursor: string | undefined
@@ -97,6 +82,25 @@ export function gatewayOf(given: string | undefined, env: NodeJS.ProcessEnv = pr
         left -= items.length
         if (next === null) return
         cursor = next
+      }
+    },
+    async *events(query, options) {
+      let hasBegun = false
+      const open: OpenStream = async (after, signal) => {
+        try {
+          const init = { params: { query: { ...query, after } }, parseAs: 'stream', signal }
+          const { response } = await untyped.GET('/events/stream', init)
+          hasBegun = true
+          return response
+        } catch (error) {
+          // Who was never there may be another one than was meant: that is not waited for.
+          throw hasBegun || signal.aborted ? error : failureOf(error, base)
+        }
+      }
+      try {
+        yield* follow(open, options, text => text)
+      } catch (error) {
+        throw failureOf(error, base)
       }
     },
   }
@@ -139,33 +143,19 @@ function variable(name: string, env: NodeJS.ProcessEnv): string | undefined {
   }
 }
 
-export function searchOf(query: Query): string {
-  const search = new URLSearchParams()
-  for (const [name, value] of Object.entries(query)) {
-    if (value === undefined) continue
-    for (const each of Array.isArray(value) ? value : [value]) search.append(name, String(each))
+/** As it is told; what is no word of the gateway's stays as it is. */
+function failureOf(error: unknown, { origin }: URL): unknown {
+  if (error instanceof PosternUnreachable) {
+    const why = error.message.replace(/^no gateway answers: /, '')
+    return new Failure(exit.unreachable, `No gateway answers at ${origin}: ${why}`, { cause: error })
   }
-  return search.size === 0 ? '' : `?${search}`
-}
-
-function reasonOf(error: unknown): string {
-  const { cause, message } = error as Error & { cause?: Error & { code?: string } }
-  return cause?.code ?? (cause?.message || message)
-}
-
-interface Problem {
-  detail?: string
-  errors?: readonly { parameter?: string; pointer?: string; detail?: string }[]
-}
-
-async function failureOf(response: Response): Promise<Failure> {
-  const { status } = response
-  const problem = (await response.json().catch(() => ({}))) as Problem
-  const detail = problem.detail ?? (status < 400 ? 'it is no API of Postern that answers there' : response.statusText)
-  const more = (problem.errors ?? [])
+  if (!(error instanceof PosternProblem)) return error
+  const { status, message, errors } = error
+  const more = errors
+    .filter(({ detail }) => !message.includes(detail))
     .map(({ parameter, pointer, detail }) => `\n  ${parameter ?? pointer ?? ''}: ${detail}`)
-    .filter(line => !detail.includes(line.trim()))
-  return new Failure(exitOf(status), `${status}: ${detail}${more.join('')}`)
+  const text = `${message.startsWith(String(status)) ? '' : `${status}: `}${message}${more.join('')}`
+  return new Failure(exitOf(status), text, { cause: error })
 }
 
 function exitOf(status: number): ExitCode {

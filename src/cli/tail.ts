@@ -1,12 +1,10 @@
-// `postern events tail`: the newest events, and with -f what comes: the stream, come to again after every cut from where
-// it got to. An event counts as got when it has been given to standard output.
-import { setTimeout as after } from 'node:timers/promises'
+// `postern events tail`: the newest events, and with -f what comes, without a miss or a double. An event counts as got when
+// it has been given to standard output.
 import { type ShownEvent, sourceName } from './columns.ts'
-import { type ExitCode, exit, Failure } from './command.ts'
+import { type ExitCode, exit } from './command.ts'
 import type { GatewayApi, Query } from './gateway-api.ts'
 import { itemsOf } from './items.ts'
 import { print, shownTime } from './listing.ts'
-import { ServerSentEvents } from './server-sent-events.ts'
 import { plainJson, plainText } from './text.ts'
 
 export interface TailOptions {
@@ -18,7 +16,8 @@ export interface TailOptions {
   original?: boolean
 }
 
-const pauseMs = { first: 500, longest: 10_000 }
+/** Between two tries while the gateway is away. */
+const longestPauseMs = 5_000
 
 export async function tail(api: GatewayApi, options: TailOptions): Promise<ExitCode> {
   const query = { ...options.filter, include: options.original ? 'original' : undefined }
@@ -56,46 +55,23 @@ async function follow(
 ): Promise<ExitCode> {
   const stopping = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort())
-  const { signal } = stopping
-  let position = String(from)
-  let hasBegun = false
-  let pause = pauseMs.first
-  while (!signal.aborted) {
-    try {
-      const response = await api.open('/events/stream', hasBegun ? query : { ...query, after: from }, {
-        headers: hasBegun ? { 'last-event-id': position } : {},
-        signal,
-      })
-      if (!response.ok || response.body === null) {
-        const failure = await api.failure(response)
-        if (failure.exit !== exit.unreachable) throw failure
-        throw new Away(failure.message)
-      }
-      if (hasBegun) process.stderr.write('— the gateway is there again\n')
-      hasBegun = true
-      pause = pauseMs.first
-      const stream = new ServerSentEvents(position)
-      const decoder = new TextDecoder()
-      for await (const bytes of response.body) {
-        const events = stream.push(decoder.decode(bytes, { stream: true }))
-        if (events.length > 0) await show(events)
-        position = stream.lastEventId
-      }
-    } catch (error) {
-      if (signal.aborted) break
-      const isAway = error instanceof Away || !(error instanceof Failure) || error.exit === exit.unreachable
-      // Who was never there may be another one than was meant.
-      if (!isAway || (!hasBegun && error instanceof Failure)) throw error
-    }
-    if (pause === pauseMs.first) process.stderr.write('— the gateway is away: coming again\n')
-    await after(pause, undefined, { signal }).catch(() => {})
-    pause = Math.min(pause * 2, pauseMs.longest)
-  }
+  let isAway = false
+  const events = api.events(query, {
+    after: from,
+    signal: stopping.signal,
+    retry: { longestMs: longestPauseMs },
+    onOpen() {
+      if (isAway) process.stderr.write('— the gateway is there again\n')
+      isAway = false
+    },
+    onCut() {
+      if (!isAway) process.stderr.write('— the gateway is away: coming again\n')
+      isAway = true
+    },
+  })
+  for await (const event of events) await show([event])
   return exit.done
 }
-
-/** It answers that it cannot for now. */
-class Away extends Error {}
 
 function shown(events: readonly string[], json: boolean): string {
   if (json) return events.map(event => `${plainJson(event)}\n`).join('')

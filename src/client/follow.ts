@@ -24,7 +24,12 @@ export type OpenStream = (position: string | undefined, signal: AbortSignal) => 
 /** A gateway that asks to be left alone for longer is asked again all the same. */
 const retryAfterMaxMs = 300_000
 
-export async function* follow<Event>(open: OpenStream, options: FollowOptions = {}): AsyncGenerator<Event, void, void> {
+/** `read` makes an event of its text; default JSON, whose numbers lose the digits that a double has not. */
+export async function* follow<Event>(
+  open: OpenStream,
+  options: FollowOptions = {},
+  read: (text: string) => Event = JSON.parse,
+): AsyncGenerator<Event, void, void> {
   const { signal, silenceMs = 45_000, onOpen, onCut } = options
   const { firstMs = 500, longestMs = 30_000 } = options.retry ?? {}
   let position = options.after === undefined ? undefined : String(options.after)
@@ -39,7 +44,7 @@ export async function* follow<Event>(open: OpenStream, options: FollowOptions = 
       onOpen?.()
       for await (const { data, id } of blocksOf(response, silenceMs)) {
         failures = 0
-        if (data !== undefined) yield JSON.parse(data) as Event
+        if (data !== undefined) yield read(data)
         // Once it has been taken: whoever iterates has come for the next.
         position = id ?? position
       }
