@@ -156,3 +156,24 @@ describe('verifyEarly', () => {
     )
   })
 })
+
+describe('what a sender must have', () => {
+  const password = basic({ username: 'arix', password: 'x' })
+  const inPath = pathToken('t')
+  const signed = hmac({ header: 'X-Signature', secret: 's' })
+  const wanted = { kind: 'basic', username: 'arix', password: 'x' }
+
+  test('of allOf is all of it, and cannot be said where one part cannot say it', () => {
+    expect(allOf(inPath, password).credentials?.()).toEqual([wanted])
+    expect(allOf(password, bearer('b')).credentials?.()).toEqual([
+      wanted,
+      { kind: 'header', name: 'Authorization', value: 'Bearer b' },
+    ])
+    expect(allOf(password, signed).credentials).toBeUndefined()
+  })
+
+  test('of anyOf is that of the first part that can say it', () => {
+    expect(anyOf(signed, password, bearer('b')).credentials?.()).toEqual([wanted])
+    expect(anyOf(signed, signed).credentials).toBeUndefined()
+  })
+})
