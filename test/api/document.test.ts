@@ -83,7 +83,13 @@ describe.each(definitions.map(each => [each.name, each] as const))('%s', (_, def
 describe('an answer that the document does not know fails its test:', () => {
   const answer = (status: number, json: unknown, type = 'application/json'): Answer => {
     const text = JSON.stringify(json)
-    return { status, headers: { 'content-type': type }, text, bytes: Buffer.from(text), json }
+    return {
+      status,
+      headers: { 'content-type': type, 'cache-control': 'no-store' },
+      text,
+      bytes: Buffer.from(text),
+      json,
+    }
   }
   const problem = (code: string) => ({ ...apiDocument.components.examples.not_found!.value, code })
 

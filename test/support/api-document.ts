@@ -58,6 +58,8 @@ function undocumented(method: string, target: string, answer: Answer): string {
   const type = String(headers['content-type'] ?? '')
   // What Node itself refuses is no answer of the API.
   if (type === '' && (status === 400 || status === 431)) return ''
+  // A port without the API, whose every answer says that it is not to be kept.
+  if (status === 404 && headers['cache-control'] === undefined) return ''
   const operation = operationOf(method, target)
   if (operation === undefined) {
     if (![401, 404, 405].includes(status)) return 'no operation, and no problem that says so'
