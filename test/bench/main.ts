@@ -8,6 +8,7 @@ import { backlog } from './backlog.ts'
 import type { Bench } from './bench.ts'
 import { delivering } from './delivering.ts'
 import { flushTime } from './flush.ts'
+import { inbox } from './inbox.ts'
 import { answersAtHalf, compareStored, type IngestSetting, ingestInTurn } from './ingest.ts'
 import { closedLoop, openLoop, percentiles, RequestFile } from './load.ts'
 import { postgresParts } from './postgres.ts'
@@ -39,6 +40,7 @@ const parts: Record<string, () => Promise<void>> = process.argv.includes('--post
       sizes,
       reading,
       search: () => search(bench),
+      inbox: () => inbox(bench),
     }
 for (const [name, part] of Object.entries(parts)) if (only === undefined || only === name) await part()
 print()

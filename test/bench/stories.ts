@@ -3,6 +3,9 @@
 import { hash } from 'node:crypto'
 import Sqlite from 'better-sqlite3'
 import { type EventRecord, refKeys } from '../../src/store/record.ts'
+import { Log } from '../../src/store/sqlite/append.ts'
+import { eventFields, eventPieces, requestFields, requestPieces } from '../../src/store/sqlite/fields.ts'
+import { openWriter } from '../../src/store/sqlite/open.ts'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
 import type { KeptRequest } from '../../src/store/store.ts'
 
@@ -23,7 +26,7 @@ interface Story {
 }
 
 /** Stories that begin between one chapter of a story and its next. */
-const apart = 400
+const apart = 100
 
 const banclo = (
   type: string,
@@ -139,27 +142,39 @@ export function wholeStories(count: number): number {
   return Math.max(1, Math.floor(count / chapters.length) - apart * chapters.length)
 }
 
-/** Stores `count` events, as if `perMinute` of them had come a minute, up to now. Resolves with the stories begun. */
+/**
+ * Stores `count` events, as if `perMinute` of them had come a minute, up to now, by what the writer's thread stores them
+ * by. Resolves with the stories begun.
+ */
 export async function fillStories(path: string, count: number, perMinute: number): Promise<number> {
-  const store = await openSqliteStore(path)
+  await (await openSqliteStore(path)).close()
+  const db = openWriter(path)
+  db.pragma('synchronous = OFF')
+  const log = new Log(db, { expire() {} })
   const began = Date.now() - (count / perMinute) * 60_000
   let stored = 0
   let story = 0
-  let batch: Promise<unknown>[] = []
-  for (; stored < count; story++) {
-    for (const [place, chapter] of chapters.entries()) {
-      const number = story - place * apart
-      if (number < 0 || stored >= count) continue
-      const received = Math.floor(began + (stored++ / perMinute) * 60_000)
-      const event = eventOf(chapter, storyOf(number), place, received)
-      batch.push(store.append([event], requestOf(event)))
+  while (stored < count) {
+    db.exec('begin')
+    for (const end = story + 200; story < end; story++) {
+      for (const [place, chapter] of chapters.entries()) {
+        const number = story - place * apart
+        if (number < 0 || stored >= count) continue
+        const received = Math.floor(began + (stored++ / perMinute) * 60_000)
+        const event = eventOf(chapter, storyOf(number), place, received)
+        const request = requestOf(event)
+        log.append([eventFields(event)], requestFields(request), [
+          ...requestPieces(request),
+          ...eventPieces(event),
+        ] as Buffer[])
+      }
     }
-    if (batch.length < 2_000) continue
-    await Promise.all(batch)
-    batch = []
+    log.finish()
+    db.exec('commit')
+    log.committed()
   }
-  await Promise.all(batch)
-  await store.close()
+  db.pragma('wal_checkpoint(TRUNCATE)')
+  db.close()
   return story
 }
 
