@@ -34,15 +34,18 @@ const matters = [
  */
 const backdrops = ['bank', 'office', 'partner', 'definition', 'tenant', 'source', 'subscription'] as const
 
+/** Parts of one event: no other mentions the same one, so that looking for it would find nothing. */
+const details = ['task', 'message', 'channel', 'event', 'delivery', 'request'] as const
+
 /*
- * All others (`client`, `group`, `debtor`, `entity`, `savings`, `task`, what a mapping calls its own) have a life of their
+ * All others (`client`, `group`, `debtor`, `entity`, `savings`, what a mapping calls its own) have a life of their
  * own: a loan's timeline shows its client, and a client's timeline its loans, but a loan's does not show the client's
  * other loans.
  */
 
 const issued: ReadonlySet<string> = new Set(lenderIssued)
 const places: ReadonlyMap<string, number> = new Map(matters.map((kind, place) => [kind, place]))
-const ignored: ReadonlySet<string> = new Set(backdrops)
+const ignored: ReadonlySet<string> = new Set([...backdrops, ...details])
 
 /** Shorter texts, and numbers this short, are too likely to be two things: then the kind must be the same as well. */
 const tellingLength = 6
@@ -54,7 +57,7 @@ export function isMatter(kind: string): boolean {
 }
 
 /** Whether it says nothing about what belongs together. */
-export function isBackdrop(kind: string): boolean {
+export function linksNothing(kind: string): boolean {
   return ignored.has(kind)
 }
 

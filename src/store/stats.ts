@@ -84,14 +84,19 @@ export class Stats {
     for (let block = first; block < beyond; block++) this.#blocks.set(block, found.get(block) ?? new Map())
   }
 
-  /** By block, then by kind. */
+  /** By block, then by kind; from a `low` within a block on, what is told of that block is of some of the next as well. */
   async #read(low: number, high: number): Promise<Map<number, Map<number, number>>> {
     const blocks = new Map<number, Map<number, number>>()
     if (low > high) return blocks
+    // A range of the index for each kind and each block: grouping what lies in all of them would sort it.
+    const size = sql.raw(String(blockSize))
     const { rows } = await sql<{ block: number; kind: number; count: number }>`
-      select sequence / ${sql.raw(String(blockSize))} as block, kind, count(*) as count from events
-      where kind in (select id from kinds) and sequence >= ${low} and sequence <= ${high}
-      group by 1, 2`.execute(this.#db)
+      with recursive blocks(low) as (
+        select cast(${low} as bigint) union all select low + ${size} from blocks where low + ${size} <= ${high})
+      select low / ${size} as block, kinds.id as kind, (
+        select count(*) from events
+        where events.kind = kinds.id and sequence >= low and sequence < low + ${size} and sequence <= ${high}) as count
+      from blocks cross join kinds`.execute(this.#db)
     for (const { block, kind, count } of rows) {
       const counts = blocks.get(block) ?? new Map<number, number>()
       blocks.set(block, counts.set(kind, count))

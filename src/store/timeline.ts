@@ -2,7 +2,7 @@
 // far, is said in src/ref-kinds; everything goes by the engine's index of refs, whose candidates are compared with the
 // events' own. All of it is bounded: see `limits`.
 import type { Expression, Kysely, SqlBool } from 'kysely'
-import { followedAt, isBackdrop, isMatter, sameIdentifier } from '../ref-kinds.ts'
+import { followedAt, isMatter, linksNothing, sameIdentifier } from '../ref-kinds.ts'
 import type { Queries } from './queries.ts'
 import { refKeys } from './record.ts'
 import type { TimelinePage, TimelineQuery, TimelineSubject } from './store.ts'
@@ -141,13 +141,13 @@ class Search {
 
   /** What the events of the subject mention, and the subject itself. */
   #linksOf(namespaces: ReadonlySet<string>): Links {
-    const itself = isBackdrop(kindOf(this.#asked)) ? [] : [this.#asked]
+    const itself = linksNothing(kindOf(this.#asked)) ? [] : [this.#asked]
     const within = new Map([...namespaces].map(namespace => [namespace, new Set(itself)]))
     const everywhere = new Set<string>()
     const own = this.#mentions().filter(each => each.subject === this.#query.subject && namespaces.has(each.namespace))
     const all = new Set([this.#asked, ...own.flatMap(({ refs }) => [...refs])])
     const followed = [...all]
-      .filter(ref => !isBackdrop(kindOf(ref)))
+      .filter(ref => !linksNothing(kindOf(ref)))
       .sort(
         (a, b) =>
           Number(b === this.#asked) - Number(a === this.#asked) || followedAt(kindOf(a)) - followedAt(kindOf(b)),
