@@ -81,6 +81,16 @@ export function readingCalls(store: Store, { count, from, to, loans, clients, ba
     ['one event', index => store.event(idOf(1 + anywhere(index, count)))],
     ['one event that is not there', index => store.event(idOf(count + 1 + index))],
     ['raw request of an event', async index => store.requestOf((await store.event(idOf(1 + anywhere(index, count))))!)],
+    ['a timeline', index => store.timeline({ subject: subject(index), limit: pageDefault })],
+    [
+      "a client's timeline",
+      index => store.timeline({ subject: `client/C${anywhere(index, clients)}`, limit: pageDefault }),
+    ],
+    ['figures', () => store.stats(to)],
+    [
+      'originals of a page',
+      async index => store.originals((await list({}, { from: anywhere(index, count) })).events, 4 * 1024 * 1024),
+    ],
     ...entries,
     [
       'one of quarantine',

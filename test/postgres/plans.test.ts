@@ -139,6 +139,24 @@ describe.each([
     expect(offences()).toEqual([])
   })
 
+  test('timelines, exports and figures', async () => {
+    for (const subject of ['loan/L7', 'client/C7', 'loan/nobody']) {
+      for (const query of ['', '&namespace=north&limit=3']) {
+        const page = await ok(`/timeline?subject=${subject}${query}`)
+        if (page.next !== null) await ok(`/timeline?subject=${subject}${query}&cursor=${encodeURIComponent(page.next)}`)
+      }
+    }
+    for (const query of [
+      'source=rare',
+      'ref=loan:L7',
+      'subject=loan/L8&order=newest',
+      'subject=loan/L9&include=original',
+    ])
+      expect((await gateway.api(`/events/export?${query}`)).status).toBe(200)
+    await ok('/stats')
+    expect(offences()).toEqual([])
+  })
+
   test('quarantine, rejections and conflicts', async () => {
     for (const list of ['quarantine', 'rejections', 'conflicts']) {
       for (const filter of ['', '&source=north', '&source=rare', '&source=south']) {
