@@ -109,6 +109,7 @@ export interface SourceOptions {
   bodyBytesMax?: number | undefined
   /** Dotted paths of JSON members (`data.metadata.token`, `*` for any one name) or form fields never to be kept. */
   redact?: readonly string[] | undefined
+  /** `payload`: events can also be found by the words of their requests' bodies, the first 64 KiB of each. */
   search?: 'payload' | undefined
   retentionDays?: number | undefined
   /** Default none: handlers cannot call the vendor back. */
