@@ -108,6 +108,15 @@ test('a configuration is found through a link into a CommonJS folder', async () 
   await tryOut(gateway, configVendors)
 })
 
+test('an installation writes a configuration to start from, which it starts with', async () => {
+  const cwd = join(folder, 'begun')
+  mkdirSync(cwd)
+  const begun = await runProcess({ bin: installed(empty), cwd, args: ['init'] })
+  expect(begun).toMatchObject({ code: 0, output: expect.stringContaining('postern.config.ts') })
+  const gateway = await start(installed(empty), cwd)
+  expect(configOf(gateway)).toBe(join(cwd, 'postern.config.ts'))
+})
+
 describe('a mistake in the configuration', () => {
   test.each([
     ['an unbuilt clone', inClone],
