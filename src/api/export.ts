@@ -30,7 +30,7 @@ export function exportRoutes({ readers, isLive }: ExportRoutesParts): ApiRoute[]
         tag: 'Events',
         summary: 'All events that match, one line of JSON each',
         description:
-          'Up to the newest event at its beginning. Where it cannot be finished the connection is cut: an export that ' +
+          'Up to the newest event at its beginning, with `q` up to the newest that can be searched. Where it cannot be finished the connection is cut: an export that ' +
           'ended well is whole.',
         scope: 'read',
         bySource: true,

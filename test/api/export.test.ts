@@ -13,6 +13,7 @@ const start = async () => {
   timers = new HeldTimers()
   return startTestGateway({
     config: { sources: { core: plain(), other: plain(), large: plain() } },
+    env: { POSTERN_SEARCH: 'on' },
     readers: { timers, limits: { exportsMax: 2 } },
   })
 }
@@ -86,11 +87,23 @@ describe('an export', () => {
     expect(behind.map(({ sequence }) => Number(sequence))).toEqual([691, 692, 693, 694, 695, 696, 697, 698, 699, 700])
   })
 
+  test('has what a search finds, as far as the index has come', async () => {
+    await until('all of it can be searched', async () => {
+      const { search } = (await gateway.api('/stats')).json as { search: { behind: number } | null }
+      return search?.behind === 0
+    })
+    const found = await gateway.events('&q=created+core')
+    expect(found.length).toBeGreaterThan(100)
+    expect(await exported('?q=created+core')).toEqual(found)
+  })
+
   test('has originals where they are asked for, each its own', async () => {
-    await post(1_000, 2, 'y'.repeat(1_500_000))
-    await gateway.post('/hooks/other', plainBody({ key: 'x' }, { key: 'y' }))
-    const events = await gateway.events('&include=original&receivedAfter=2020-01-01T00:00:00Z')
-    expect(await exported('?include=original')).toEqual(events)
+    // Together more than are read at once.
+    for (const key of [1_000, 1_001, 1_002]) await post(key, 1, 'y'.repeat(1_500_000), 'large')
+    await gateway.post('/hooks/large', plainBody({ key: 'x' }, { key: 'y' }))
+    const events = await gateway.events('&include=original&source=large')
+    expect(events).toHaveLength(5)
+    expect(await exported('?include=original&source=large')).toEqual(events)
     // Of a type that is in no catalogue it is always there.
     expect((await exported()).filter(({ data }) => 'original' in (data as object))).toHaveLength(2)
   })

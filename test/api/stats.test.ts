@@ -24,6 +24,7 @@ beforeAll(async () => {
   subscriber = await startSubscriber()
   gateway = await startTestGateway({
     clock: { now: () => now },
+    env: { POSTERN_SEARCH: 'on' },
     config: {
       sources: { core: plain(), guarded: plain({ check: bearer('a-bearer-token-of-a-test') }), quiet: plain() },
       subscriptions: { book: { types: ['loan.*'], to: http({ url: subscriber.url }) } },
