@@ -56,7 +56,7 @@ export class Filling {
     const worker = new Worker(new URL(`./search-thread.${ending}`, import.meta.url), {
       workerData: work,
       name: 'postern-search',
-      resourceLimits: { maxYoungGenerationSizeMb: 16 },
+      resourceLimits: { maxYoungGenerationSizeMb: 6 },
     })
     this.#worker = worker
     this.#owns = undefined

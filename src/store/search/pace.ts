@@ -6,7 +6,7 @@ const busyPerSecond = 300
 /** Of the time, at the most, while that lasts. */
 const shareWhileBusy = 0.05
 const pageWhileBusy = 100
-const pageSize = 500
+const pageSize = 250
 const idleMs = 250
 const restMinMs = 20
 /** Two looks that are nearer to each other say nothing of how much comes in. */

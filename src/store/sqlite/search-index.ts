@@ -105,7 +105,7 @@ function opened(file: string): Sqlite.Database {
     db.pragma('journal_mode = WAL')
     // A power cut may cost the latest entries, with the cursor that says so.
     db.pragma('synchronous = NORMAL')
-    db.pragma('cache_size = -16384')
+    db.pragma('cache_size = -4096')
     db.pragma(`wal_autocheckpoint = ${checkpointPages}`)
     db.pragma('journal_size_limit = 16777216')
     return db
