@@ -126,11 +126,12 @@ describe('a delivery', () => {
 
 describe('lists', () => {
   test('page through all, newest first, and hold to their filter', async () => {
+    const before = (await list('?limit=500')).items.length
     for (let index = 0; index < 7; index++) await send('loan.updated')
     await send('broken.two')
     await until('all have settled', async () => {
       const { items } = await list('?limit=500')
-      return items.length > 8 && items.every(({ state }) => state === 'succeeded' || state === 'dead')
+      return items.length === before + 8 && items.every(({ state }) => state === 'succeeded' || state === 'dead')
     })
     for (const query of ['', '&subscription=well', '&state=succeeded', '&subscription=well&state=succeeded']) {
       const whole = (await list(`?limit=500${query}`)).items
