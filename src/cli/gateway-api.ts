@@ -26,8 +26,11 @@ export interface GatewayApi {
   lines(path: string, query: Query): Promise<ReadableStream<Uint8Array>>
   /** The items of a list, each as the text that it is; `count` of them at the most, infinite for a list without pages. */
   items(path: string, query: Query, count: number): AsyncGenerator<string>
-  /** Events as they are committed, each as its text, for as long as it is iterated: see `follow` of the client. */
-  events(query: Query, options: FollowOptions): AsyncGenerator<string, void, void>
+  /**
+   * Events as they are committed, each as its text, for as long as it is iterated: see `follow` of the client. `isKnown`:
+   * the gateway has answered before, so that it is waited for from the first.
+   */
+  events(query: Query, options: FollowOptions, isKnown: boolean): AsyncGenerator<string, void, void>
 }
 
 /** Adds the option that says which gateway. */
@@ -84,8 +87,8 @@ export function gatewayOf(given: string | undefined, env: NodeJS.ProcessEnv = pr
         cursor = next
       }
     },
-    async *events(query, options) {
-      let hasBegun = false
+    async *events(query, options, isKnown) {
+      let hasBegun = isKnown
       const open: OpenStream = async (after, signal) => {
         try {
           const init = { params: { query: { ...query, after } }, parseAs: 'stream', signal }

@@ -1,5 +1,6 @@
 // `postern events tail`: the newest events, and with -f what comes, without a miss or a double. An event counts as got when
 // it has been given to standard output.
+import type { FollowOptions } from '../client/follow.ts'
 import { type ShownEvent, sourceName } from './columns.ts'
 import { type ExitCode, exit } from './command.ts'
 import type { GatewayApi, Query } from './gateway-api.ts'
@@ -28,7 +29,7 @@ export async function tail(api: GatewayApi, options: TailOptions): Promise<ExitC
     for await (const event of api.items('/events', { ...query, after: position }, Number.MAX_SAFE_INTEGER))
       await show([event])
   }
-  return options.follow ? follow(api, query, position, show) : exit.done
+  return options.follow ? follow(api, query, { position, isKnown: options.after === undefined }, show) : exit.done
 }
 
 /** Resolves with the position to go on from: no event behind it was shown, all before it that match were looked at. */
@@ -50,14 +51,14 @@ async function newest(
 async function follow(
   api: GatewayApi,
   query: Query,
-  from: number,
+  from: { position: number; isKnown: boolean },
   show: (events: readonly string[]) => Promise<void>,
 ): Promise<ExitCode> {
   const stopping = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort())
   let isAway = false
-  const events = api.events(query, {
-    after: from,
+  const following: FollowOptions = {
+    after: from.position,
     signal: stopping.signal,
     retry: { longestMs: longestPauseMs },
     onOpen() {
@@ -68,8 +69,8 @@ async function follow(
       if (!isAway) process.stderr.write('— the gateway is away: coming again\n')
       isAway = true
     },
-  })
-  for await (const event of events) await show([event])
+  }
+  for await (const event of api.events(query, following, from.isKnown)) await show([event])
   return exit.done
 }
 
