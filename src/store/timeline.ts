@@ -18,6 +18,8 @@ const limits = {
   events: 3_000,
   /** Subjects that are linked. */
   subjects: 50,
+  /** Further looks, at `own` candidates each, for what lies behind events of sources that are not to be seen. */
+  looks: 100,
 }
 /** How long a page may be looked for before it answers with what it has and where to go on. */
 const budgetMs = 2_000
@@ -87,6 +89,7 @@ class Search {
   readonly #seen = new Map<number, Mention | undefined>()
   /** Of refs whose events were all looked at. */
   readonly #whole = new Map<string, readonly number[]>()
+  #looks = 0
   #truncated = false
 
   constructor(
@@ -212,7 +215,7 @@ class Search {
   }
 
   /** From `at` on, and how far all of the refs were looked for. */
-  async #step(refs: readonly string[], at: number): Promise<{ sequences: number[]; end: number }> {
+  async #step(refs: readonly string[], at: number): Promise<{ sequences: readonly number[]; end: number }> {
     const { high } = this.#bounds
     const known = refs.map(ref => this.#whole.get(ref))
     if (known.every(sequences => sequences !== undefined)) {
@@ -221,34 +224,62 @@ class Search {
     const limit = perRef(refs.length)
     const found = [...(await this.#parts.findEach(this.#db, { refs, low: at, high, limit })).values()]
     const end = Math.min(high, ...found.filter(({ length }) => length === limit).map(sequences => sequences.at(-1)!))
-    return { sequences: ascending(found.flat().filter(sequence => sequence <= end)), end }
+    return { sequences: await this.#visible(ascending(found.flat().filter(sequence => sequence <= end))), end }
   }
 
-  /** Reads the events that have any of the refs, of each the first `limit`. */
+  /** Reads the events that have any of the refs, of each the first `limit` that are to be seen. */
   async #look(refs: readonly string[], limit: number): Promise<void> {
     const unknown = refs.filter(ref => !this.#whole.has(ref))
     if (unknown.length === 0) return
     const found = await this.#parts.findEach(this.#db, { refs: unknown, ...this.#bounds, limit })
-    for (const [ref, sequences] of found) {
-      if (sequences.length < limit) this.#whole.set(ref, sequences)
+    const visible = new Set(await this.#visible(ascending([...found.values()].flat())))
+    const read: number[] = []
+    for (const [ref, candidates] of found) {
+      const { sequences, isWhole } = await this.#goOn(ref, limit, candidates, visible)
+      if (isWhole) this.#whole.set(ref, sequences)
       else this.#truncated = true
+      for (const sequence of sequences) read.push(sequence)
     }
-    await this.#read(ascending([...found.values()].flat()))
+    await this.#read(ascending(read))
+  }
+
+  /** Until `limit` of the ref's events are to be seen: what is not is not counted, so that nothing tells of it. */
+  async #goOn(ref: string, limit: number, first: readonly number[], visible: ReadonlySet<number>) {
+    const sequences = first.filter(sequence => visible.has(sequence))
+    let last = first.length < limit ? undefined : first.at(-1)
+    while (last !== undefined && sequences.length < limit && this.#looks++ < limits.looks) {
+      const walk = { refs: [ref], low: last + 1, high: this.#bounds.high, limit: limits.own }
+      const candidates = (await this.#parts.findEach(this.#db, walk)).get(ref)!
+      for (const sequence of await this.#visible(candidates)) sequences.push(sequence)
+      last = candidates.length < limits.own ? undefined : candidates.at(-1)
+    }
+    return { sequences: sequences.slice(0, limit), isWhole: last === undefined && sequences.length < limit }
+  }
+
+  /** Those of the query's sources; without their data, which is long. */
+  async #visible(sequences: readonly number[]): Promise<readonly number[]> {
+    const { sources } = this.#query
+    if (sources === undefined || sequences.length === 0) return sequences
+    const rows = await this.#db
+      .selectFrom('events')
+      .innerJoin('kinds', 'kinds.id', 'events.kind')
+      .select(['events.sequence', 'kinds.source'])
+      .where(this.#parts.isListed('events.sequence', sequences))
+      .execute()
+    return ascending(rows.filter(({ source }) => sources.includes(source)).map(({ sequence }) => sequence))
   }
 
   async #read(sequences: readonly number[]): Promise<void> {
     const unseen = sequences.filter(sequence => !this.#seen.has(sequence))
     if (unseen.length === 0) return
-    const { sources } = this.#query
     for (const sequence of unseen) this.#seen.set(sequence, undefined)
     const rows = await this.#db
       .selectFrom('events')
       .innerJoin('kinds', 'kinds.id', 'events.kind')
-      .select(['events.sequence', 'events.subject', 'events.data', 'kinds.namespace', 'kinds.source'])
+      .select(['events.sequence', 'events.subject', 'events.data', 'kinds.namespace'])
       .where(this.#parts.isListed('events.sequence', unseen))
       .execute()
-    for (const { sequence, namespace, subject, data, source } of rows) {
-      if (sources !== undefined && !sources.includes(source)) continue
+    for (const { sequence, namespace, subject, data } of rows) {
       const { refs } = JSON.parse(data) as { refs: Record<string, string> }
       this.#seen.set(sequence, { sequence, namespace, subject, refs: new Set(refKeys(refs, subject)) })
     }

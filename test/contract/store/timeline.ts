@@ -96,6 +96,46 @@ export function testTimelines(open: OpenStore): void {
       // No more than are looked at are counted.
       expect(subjects[0]!.events).toBeLessThanOrEqual(1_000)
     }))
+
+  test('a timeline for some sources is as if there were no others, however many events these have of it', () =>
+    withInbox(open, async ({ store }) => {
+      const hidden = (count: number) =>
+        Array.from({ length: count }, (_, index) => {
+          const refs = { loan: 'X1', application: 'APP-2024-001' }
+          return record(`${count} ${index}`, { source: 'b', subject: 'loan/X1', refs })
+        })
+      const seen = [
+        record('one', { source: 'a', subject: 'loan/X1', refs: { application: 'APP-2024-001' } }),
+        record('two', { source: 'a', subject: 'loan/X1' }),
+        record('linked', { source: 'a', subject: 'workflow/7', refs: { correlation: 'APP-2024-001' } }),
+        record('mentioned', { source: 'a', subject: 'payment/9', refs: { loan: 'X1' } }),
+      ]
+      // More than are looked at for any timeline, before, between and behind.
+      await appendAll(store, hidden(1_100))
+      await appendAll(store, seen.slice(0, 2))
+      await appendAll(store, hidden(1_101))
+      await appendAll(store, seen.slice(2))
+      await appendAll(store, hidden(1_102))
+      const own = { namespace: 'a', subject: 'loan/X1', events: 2, via: null }
+      const subjects = [
+        own,
+        { namespace: 'a', subject: 'workflow/7', events: 1, via: ['correlation:APP-2024-001'] },
+        { namespace: 'a', subject: 'payment/9', events: 1, via: ['loan:X1'] },
+      ]
+      const sequences = [1_101, 1_102, 2_204, 2_205]
+      for (const limit of [1, 50]) {
+        expect(await whole(store, { subject: 'loan/X1', sources: ['a'], limit })).toEqual({
+          sequences,
+          subjects,
+          truncated: false,
+        })
+      }
+      const none = { events: [], next: null, subjects: [], truncated: false }
+      expect(await store.timeline({ subject: 'loan/X1', sources: ['c'], limit: 50 })).toEqual(none)
+      expect(await store.timeline({ subject: 'loan/X1', sources: [], limit: 50 })).toEqual(none)
+      // What it may see is bounded as for anybody else.
+      expect(await store.timeline({ subject: 'loan/X1', sources: ['b'], limit: 1 })).toMatchObject({ truncated: true })
+    }))
 }
 
 async function whole(store: Store, query: TimelineQuery) {
