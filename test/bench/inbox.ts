@@ -27,16 +27,22 @@ export async function inbox(bench: Bench): Promise<void> {
   fillDeliveries(path)
   const stories = wholeStories(count)
   note(`${count} events stored in ${((performance.now() - began) / 1000).toFixed(0)} s, of ${stories} whole stories`)
-  const postern = await startPostern(home)
-  const ask = asker(postern)
-  await indexed(ask)
-  try {
+  await during(home, async (_, ask) => {
+    await indexed(ask)
     await lists(ask, count, stories)
     await pages(ask, bench)
     await searches(ask, stories)
     await single(ask, stories)
-    await exported(postern, ask, count)
-    await beside(postern, ask, bench, stories)
+  })
+  // Each begins anew: what it holds in memory is its own.
+  await during(home, (postern, ask) => exported(postern, ask, count))
+  await during(home, (postern, ask) => beside(postern, ask, bench, stories))
+}
+
+async function during(home: string, run: (postern: Running, ask: Ask) => Promise<void>): Promise<void> {
+  const postern = await startPostern(home)
+  try {
+    await run(postern, asker(postern))
   } finally {
     await postern.stop()
   }
@@ -161,7 +167,7 @@ async function single(ask: Ask, stories: number): Promise<void> {
 }
 
 async function exported(postern: Running, ask: Ask, count: number): Promise<void> {
-  for (let index = 0; index < 50; index++) await ask('/events?limit=500')
+  for (let index = 0; index < 50; index++) await ask('/events')
   const before = residentMiB(postern.pid)
   let highest = before
   const watch = setInterval(() => {
@@ -189,6 +195,7 @@ async function beside(postern: Running, ask: Ask, bench: Bench, stories: number)
   const load = async () => (await closedLoop(postern.port, requests, { connections, seconds })).perSecond
   await load()
   const ratios: number[] = []
+  const paces: number[] = []
   for (let round = 0; round < rounds; round++) {
     const alone = await load()
     let reads = 0
@@ -211,8 +218,10 @@ async function beside(postern: Running, ask: Ask, bench: Bench, stories: number)
     await reading
     note(`round ${round + 1}: ${rate(alone)} alone, ${rate(with_)} beside ${reads} lists and searches`)
     ratios.push(with_ / alone)
+    paces.push(reads / seconds)
   }
-  report('ingest beside lists and searches, of what it is alone', list(ratios), '≥ 0.90', median(ratios) >= 0.9)
+  const what = `ingest beside ${rate(median(paces))} lists and searches, of what it is alone`
+  report(what, list(ratios), '≥ 0.90', median(ratios) >= 0.9)
 }
 
 /** Between two lists or searches: what a busy team with its programs comes to, ten and more a second. */
