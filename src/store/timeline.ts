@@ -18,10 +18,10 @@ const limits = {
   events: 3_000,
   /** Subjects that are linked. */
   subjects: 50,
-  /** Further looks, at `own` candidates each, for what lies behind events of sources that are not to be seen. */
-  looks: 100,
+  /** Candidates at once, where most may be of sources that are not to be seen: none but what is to be seen is read. */
+  behind: 10_000,
 }
-/** How long a page may be looked for before it answers with what it has and where to go on. */
+/** How long it goes on behind what is not to be seen, and then how long a page may be looked for, at the most. */
 const budgetMs = 2_000
 
 export interface EachWalk {
@@ -89,7 +89,7 @@ class Search {
   readonly #seen = new Map<number, Mention | undefined>()
   /** Of refs whose events were all looked at. */
   readonly #whole = new Map<string, readonly number[]>()
-  #looks = 0
+  readonly #deadline = performance.now() + budgetMs
   #truncated = false
 
   constructor(
@@ -221,10 +221,12 @@ class Search {
     if (known.every(sequences => sequences !== undefined)) {
       return { sequences: ascending(known.flat().filter(sequence => sequence >= at)), end: high }
     }
-    const limit = perRef(refs.length)
-    const found = [...(await this.#parts.findEach(this.#db, { refs, low: at, high, limit })).values()]
-    const end = Math.min(high, ...found.filter(({ length }) => length === limit).map(sequences => sequences.at(-1)!))
-    return { sequences: await this.#visible(ascending(found.flat().filter(sequence => sequence <= end))), end }
+    const most = this.#query.sources === undefined ? perRef(refs.length) : Math.floor(limits.behind / refs.length)
+    const found = [...(await this.#parts.findEach(this.#db, { refs, low: at, high, limit: most })).values()]
+    const end = Math.min(high, ...found.filter(({ length }) => length === most).map(sequences => sequences.at(-1)!))
+    const visible = await this.#visible(ascending(found.flat().filter(sequence => sequence <= end)))
+    const sequences = visible.slice(0, limits.events)
+    return { sequences, end: sequences.length < visible.length ? sequences.at(-1)! : end }
   }
 
   /** Reads the events that have any of the refs, of each the first `limit` that are to be seen. */
@@ -247,11 +249,11 @@ class Search {
   async #goOn(ref: string, limit: number, first: readonly number[], visible: ReadonlySet<number>) {
     const sequences = first.filter(sequence => visible.has(sequence))
     let last = first.length < limit ? undefined : first.at(-1)
-    while (last !== undefined && sequences.length < limit && this.#looks++ < limits.looks) {
-      const walk = { refs: [ref], low: last + 1, high: this.#bounds.high, limit: limits.own }
+    while (last !== undefined && sequences.length < limit && performance.now() < this.#deadline) {
+      const walk = { refs: [ref], low: last + 1, high: this.#bounds.high, limit: limits.behind }
       const candidates = (await this.#parts.findEach(this.#db, walk)).get(ref)!
       for (const sequence of await this.#visible(candidates)) sequences.push(sequence)
-      last = candidates.length < limits.own ? undefined : candidates.at(-1)
+      last = candidates.length < limits.behind ? undefined : candidates.at(-1)
     }
     return { sequences: sequences.slice(0, limit), isWhole: last === undefined && sequences.length < limit }
   }
