@@ -15,6 +15,8 @@ const exitSpoolHolds = 75
 const shutdownMs = 20_000
 
 export async function main(): Promise<void> {
+  // What it writes holds whole requests: the database and what SQLite keeps beside it, the search index, the spool.
+  process.umask(0o077)
   try {
     const settings = readSettings(process.env)
     const { config, path } = await loadConfig(settings.configPath, process.cwd())

@@ -4,6 +4,7 @@ import { shownUrl, urlsOf } from '../postgres-url.ts'
 import { type CopyOutcome, copyInbox } from '../store/copy/copy.ts'
 import { type Define, does, type ExitCode, examples, exit, Failure } from './command.ts'
 import { copyProgress } from './copy-progress.ts'
+import { plainText } from './text.ts'
 
 const exitDifferent = 3
 
@@ -36,6 +37,8 @@ export const copy: Define = command => {
 }
 
 async function copied(given: Given): Promise<ExitCode> {
+  // SQLite may make files beside the inbox.
+  process.umask(0o077)
   const stopping = new AbortController()
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopping.abort())
   const progress = copyProgress(`sqlite:${given.path}`, shownUrl(given.url))
@@ -101,7 +104,7 @@ function told(outcome: CopyOutcome): ExitCode {
       err(`The copy is unfinished: ${outcome.reason}\nRun the same again: it goes on where it was.`)
       return exit.unfinished
     case 'different': {
-      for (const { table, key, what } of outcome.differences) err(`different: ${table}, ${key}: ${what}`)
+      for (const { table, key, what } of outcome.differences) err(plainText(`different: ${table}, ${key}: ${what}`))
       err(`${outcome.count} rows differ from the source: no gateway starts on the target. Begin anew with --restart.`)
       return exitDifferent
     }

@@ -9,8 +9,9 @@ export function database(env: NodeJS.ProcessEnv = process.env): Settings['databa
   return readSettings(env).database
 }
 
-/** What the store says of a file, as what the command ends with. */
+/** What the store says of a file, as what the command ends with. Files that it makes are read by nobody else. */
 export async function ofStore<Value>(work: () => Promise<Value>): Promise<Value> {
+  process.umask(0o077)
   try {
     return await work()
   } catch (error) {

@@ -4,6 +4,7 @@ import { type Define, does, examples, exit, gatewayEnds } from './command.ts'
 import { gatewayOf, reaching } from './gateway-api.ts'
 import { type ListOptions, list, listing, print, printJson, shownTime } from './listing.ts'
 import { type Column, fieldsOf, tableOf } from './table.ts'
+import { plainText } from './text.ts'
 
 interface Attempt {
   number: number
@@ -61,7 +62,7 @@ export const deliveries: Define = command => {
     for (const id of ids) {
       const answer = await api.post(`/deliveries/${encodeURIComponent(id)}/retry`)
       if (json) await printJson(answer.text)
-      else await print(`${id}  ${answer.json<ShownDelivery>().state}\n`)
+      else await print(`${plainText(`${id}  ${answer.json<ShownDelivery>().state}`)}\n`)
     }
     return exit.done
   })

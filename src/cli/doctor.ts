@@ -8,6 +8,7 @@ import { clockFindings } from './doctor-clock.ts'
 import { configFindings } from './doctor-config.ts'
 import { databaseFindings } from './doctor-database.ts'
 import { reachFindings } from './doctor-reach.ts'
+import { rightsFindings } from './doctor-rights.ts'
 import { type Finding, ok, wrong } from './findings.ts'
 import { print } from './listing.ts'
 import { tableOf } from './table.ts'
@@ -21,7 +22,7 @@ interface DoctorOptions {
 export const doctor: Define = command => {
   command
     .description(
-      'Looks at the configuration, secrets, the database, disks, the spool, whether the gateway is reached, clocks and ' +
+      'Looks at the configuration, secrets, the database, who can read it, disks, the spool, whether the gateway is reached, clocks and ' +
         'proxies, with the settings of the environment, and changes nothing. Each line says ok, warn or wrong, and what to do.',
     )
     .option('--time-url <url>', 'a server whose clock is right, by its Date header; default the public URL')
@@ -49,7 +50,7 @@ async function examined({ timeUrl, json }: DoctorOptions): Promise<ExitCode> {
       reachFindings(settings, publicUrl),
       clockFindings(settings, timeUrl ?? publicUrl, timeUrl !== undefined),
     ])
-    findings.push(...ofDatabase, ...ofReach, ...ofClock)
+    findings.push(...ofDatabase, ...rightsFindings(settings, process.env), ...ofReach, ...ofClock)
   }
   if (json) for (const finding of findings) await print(`${plainJson(JSON.stringify(finding))}\n`)
   else await print(shown(findings))

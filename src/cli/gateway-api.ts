@@ -55,6 +55,7 @@ export function gatewayOf(given: string | undefined, env: NodeJS.ProcessEnv = pr
   const client = createClient({ url: base.href, token: tokenFor(base, env), timeoutMs: answerMs })
   const untyped = client as unknown as Untyped
   const ask = async (method: keyof Untyped, path: string, init: object) => {
+    assertLeadsThere(path)
     try {
       return await untyped[method](path, init)
     } catch (error) {
@@ -107,6 +108,15 @@ export function gatewayOf(given: string | undefined, env: NodeJS.ProcessEnv = pr
       }
     },
   }
+}
+
+/** A URL takes `.` and `..` for steps: they would lead to another route. */
+function assertLeadsThere(path: string): void {
+  const astray = path
+    .slice(1)
+    .split('/')
+    .find(part => /^\.{0,2}$/.test(part))
+  if (astray !== undefined) throw new Failure(exit.mistaken, `Expected a name or an id, not '${astray}'.`)
 }
 
 function baseUrl(given: string, env: NodeJS.ProcessEnv): URL {

@@ -6,7 +6,7 @@ import { does, type ExitCode, examples, exit, Failure } from './command.ts'
 import { type FilterOptions, filtering, filterOf } from './event-filter.ts'
 import { type GatewayApi, gatewayOf, reaching } from './gateway-api.ts'
 import { print, printJson } from './listing.ts'
-import { counted } from './text.ts'
+import { counted, plainText } from './text.ts'
 
 interface ReplayOptions extends FilterOptions {
   url?: string
@@ -64,7 +64,7 @@ async function replayOne(
   const answer = await api.post(`/events/${encodeURIComponent(id)}/replay`, { subscription })
   const { replays } = answer.json<{ replays: { id: string; subscription: string; delivery: string }[] }>()
   if (json) await printJson(answer.text)
-  else for (const each of replays) await print(`${each.subscription}  ${each.delivery}\n`)
+  else for (const each of replays) await print(`${plainText(`${each.subscription}  ${each.delivery}`)}\n`)
   if (replays.length === 0) process.stderr.write('No subscription asks for this event.\n')
   return exit.done
 }
@@ -89,7 +89,7 @@ async function replayAll(api: GatewayApi, options: ReplayOptions): Promise<ExitC
   let { text } = answer
   if (wait) ({ replay, text } = await followed(api, replay))
   if (json) await printJson(text)
-  else await print(`${replay.id}  ${replay.state}  ${counted(replay.matched)} events\n`)
+  else await print(`${plainText(`${replay.id}  ${replay.state}`)}  ${counted(replay.matched)} events\n`)
   const failed = (replay.deliveries?.dead ?? 0) + (replay.deliveries?.expired ?? 0)
   return wait && (replay.state !== 'done' || failed > 0) ? exit.unfinished : exit.done
 }

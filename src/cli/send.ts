@@ -8,7 +8,7 @@ import { corrupted } from './corrupted.ts'
 import { print } from './listing.ts'
 import { type Sent, sendAll } from './sending.ts'
 import { tableOf } from './table.ts'
-import { counted, plainText } from './text.ts'
+import { counted, plainJson, plainText } from './text.ts'
 
 interface SendOptions {
   url?: string
@@ -115,7 +115,7 @@ async function told(
   { count, corrupt, json }: SendOptions,
 ): Promise<ExitCode> {
   const all = answers.reduce((sum, each) => sum + each.count, 0)
-  if (json) await print(`${JSON.stringify({ sent: all, seconds, answers, failures })}\n`)
+  if (json) await print(`${plainJson(JSON.stringify({ sent: all, seconds, answers, failures }))}\n`)
   else if (count === 1 && first !== undefined) await print(`${first.status}  ${plainText(first.text)}\n`)
   else if (all > 0) {
     await print(
@@ -131,7 +131,8 @@ async function told(
     if (seconds > 0)
       process.stderr.write(`${counted(all)} answered in ${seconds} s, ${counted(Math.round(all / seconds))}/s\n`)
   }
-  for (const { reason, count: times } of failures) process.stderr.write(`not answered: ${reason} (${counted(times)})\n`)
+  for (const { reason, count: times } of failures)
+    process.stderr.write(`not answered: ${plainText(reason)} (${counted(times)})\n`)
   if (all === 0) return exit.unreachable
   // What is corrupt has to be refused; a bare 500 is neither.
   const right = (status: number) => (corrupt ? status >= 400 && status < 500 : status < 300)

@@ -4,6 +4,7 @@ import { type Define, does, examples, exit, gatewayEnds } from './command.ts'
 import { gatewayOf, reaching } from './gateway-api.ts'
 import { list, print, printJson, shownSequence, shownTime, whole } from './listing.ts'
 import { type Column, fieldsOf } from './table.ts'
+import { plainText } from './text.ts'
 
 interface Subscription {
   name: string
@@ -103,7 +104,7 @@ function acting(
     const answer = await gatewayOf(url).post(`/subscriptions/${encodeURIComponent(name)}/${verb}`)
     const fields = answer.json<Fields>()
     if (json) await printJson(answer.text)
-    else await print(`${told(name, fields)}\n`)
+    else await print(`${plainText(told(name, fields))}\n`)
     return ended(fields)
   })
   examples(command, [`postern subscriptions ${verb} loan-book`], verb === 'test' ? [0, 1, 2, 3, 4, 5] : gatewayEnds)

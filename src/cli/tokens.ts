@@ -5,6 +5,7 @@ import { momentAhead } from './event-filter.ts'
 import { gatewayOf, reaching } from './gateway-api.ts'
 import { type ListOptions, list, listing, print, printJson, shownTime } from './listing.ts'
 import type { Column } from './table.ts'
+import { plainText } from './text.ts'
 
 interface Token {
   id: string
@@ -47,7 +48,7 @@ export const tokens: Define = command => {
     for (const id of ids) {
       const answer = await api.remove(`/tokens/${encodeURIComponent(id)}`)
       if (json) await printJson(answer.text)
-      else await print(`${id}  ${answer.json<Token>().name} is revoked\n`)
+      else await print(`${plainText(`${id}  ${answer.json<Token>().name} is revoked`)}\n`)
     }
     return exit.done
   })
@@ -79,8 +80,8 @@ function defineCreate(command: Command): void {
     if (typeof made.token !== 'string') throw new Failure(exit.mistaken, 'The gateway answered without a token.')
     if (json) await printJson(answer.text)
     else {
-      await print(`${made.token}\n`)
-      process.stderr.write(`${made.id}: ${made.scopes.join(', ')}. It is shown this once.\n`)
+      await print(`${plainText(made.token)}\n`)
+      process.stderr.write(`${plainText(`${made.id}: ${made.scopes.join(', ')}`)}. It is shown this once.\n`)
     }
     return exit.done
   })

@@ -1,6 +1,6 @@
 // `postern/client`: the inbox API from any program, in Node from 20 on and in browsers. Every route is typed by the API's
 // own document, a problem is thrown, and the stream goes on after every cut.
-import createFetch, { type FetchResponse, type MaybeOptionalInit } from 'openapi-fetch'
+import createFetch, { defaultPathSerializer, type FetchResponse, type MaybeOptionalInit } from 'openapi-fetch'
 import type { Event, paths } from './api-types.ts'
 import { type FollowOptions, follow } from './follow.ts'
 import { PosternProblem, PosternUnreachable, problemOf } from './problem.ts'
@@ -34,7 +34,7 @@ interface Answered<Operation extends Record<string | number, unknown>, Init> {
   response: Response
 }
 
-/** Throws PosternProblem or PosternUnreachable. */
+/** Throws PosternProblem or PosternUnreachable; TypeError for a path parameter that is empty, `.` or `..`. */
 type Call<Method extends HttpMethod> = <
   Path extends PathsWith<Method>,
   Init extends MaybeOptionalInit<paths[Path], Method & keyof paths[Path]>,
@@ -86,7 +86,7 @@ export function createClient({ url, token, timeoutMs = timeoutMsDefault, fetch: 
       limit.end()
     }
   }
-  const { GET, PUT, POST, DELETE } = createFetch<paths>({ baseUrl: root, fetch: ask })
+  const { GET, PUT, POST, DELETE } = createFetch<paths>({ baseUrl: root, fetch: ask, pathSerializer: pathOf })
   return {
     // The same, but for what is thrown here.
     ...({ GET, PUT, POST, DELETE } as unknown as Pick<Client, 'GET' | 'PUT' | 'POST' | 'DELETE'>),
@@ -108,6 +108,15 @@ export function createClient({ url, token, timeoutMs = timeoutMsDefault, fetch: 
         })
       }, options),
   }
+}
+
+/** A URL takes `.` and `..` for steps, however they are written: they would ask another route than was meant. */
+function pathOf(path: string, parameters: Record<string, unknown>): string {
+  for (const [name, value] of Object.entries(parameters)) {
+    if (/^\.{0,2}$/.test(String(value ?? '')))
+      throw new TypeError(`the path's parameter ${name} is '${value ?? ''}': expected a name or an id`)
+  }
+  return defaultPathSerializer(path, parameters)
 }
 
 /** A signal that follows another, and ends by itself. */

@@ -1,6 +1,19 @@
 // The commands that work on the database itself: a backup while requests come in, what is restored from it, and what is
 // refused.
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
@@ -54,12 +67,21 @@ describe('a backup', () => {
   let backedUpAtLeast: number
 
   test('is made while requests come in, and holds all that was there when it began', async () => {
+    // What a backup that was killed has left, and a way elsewhere that somebody has laid.
+    for (const end of ['-journal', '-wal', '-shm']) writeFileSync(`${file}.partial${end}`, 'left')
+    symlinkSync(join(folder, 'elsewhere'), `${file}.partial`)
     backedUpAtLeast = sent
     let isDone = false
     const backup = postern(['backup', file, '--json']).finally(() => {
       isDone = true
     })
-    while (!isDone) await send()
+    const modes = new Set<number>()
+    while (!isDone) {
+      await send()
+      const partial = lstatSync(`${file}.partial`, { throwIfNoEntry: false })
+      if (partial?.isFile()) modes.add(partial.mode & 0o777)
+    }
+    expect([...modes].filter(mode => mode !== 0o600)).toEqual([])
     const { code, stdout, stderr } = await backup
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     const told = JSON.parse(stdout) as { position: number; counts: Record<string, number>; bytes: number }
@@ -67,6 +89,7 @@ describe('a backup', () => {
     expect(told.position).toBeGreaterThanOrEqual(backedUpAtLeast)
     expect(told.counts.events).toBe(told.position)
     expect(statSync(file)).toMatchObject({ size: told.bytes, mode: 0o100600 })
+    expect(existsSync(join(folder, 'elsewhere'))).toBe(false)
     // One file, and no part of it elsewhere.
     expect(readdirSync(folder).filter(name => name.startsWith('backup'))).toEqual(['backup.db'])
   })
@@ -83,6 +106,18 @@ describe('a backup', () => {
     const nowhere = await postern(['backup', join(folder, 'none', 'backup.db')])
     expect(nowhere.code).toBeGreaterThan(0)
     expect((await postern(['backup', join(folder, 'x.db')], join(folder, 'no.db'))).code).toBe(1)
+  })
+
+  test('of any rights is restored to a file that its owner alone reads', async () => {
+    const [open, shared] = [join(folder, 'open.db'), join(folder, 'shared')]
+    cpSync(file, open)
+    chmodSync(open, 0o644)
+    mkdirSync(shared)
+    chmodSync(shared, 0o755)
+    expect((await postern(['restore', open], join(shared, 'postern.db'))).code).toBe(0)
+    for (const name of readdirSync(shared)) {
+      expect({ name, mode: statSync(join(shared, name)).mode & 0o777 }).toEqual({ name, mode: 0o600 })
+    }
   })
 
   test('is restored into a new folder with every event, request and position, under a new epoch', async () => {

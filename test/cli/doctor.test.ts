@@ -1,5 +1,15 @@
 // `postern init` and `postern doctor` as processes: a folder to start in, and each thing that can be found wrong.
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -69,6 +79,14 @@ test('init writes what a start needs, says what comes next, and overwrites nothi
     expect(after.stdout).toMatch(/^ok +gateway +it answers at .* and is ready$/m)
     expect(after.stdout).toMatch(/^ok +secrets/m)
     expect(after.stdout).toContain('a gateway has it open')
+    // The inbox and all beside it are read by nobody else.
+    const data = join(at, 'data')
+    expect(statSync(data).mode & 0o777).toBe(0o700)
+    const open = readdirSync(data).filter(name => (statSync(join(data, name)).mode & 0o777) !== 0o600)
+    expect({ open, all: readdirSync(data) }).toMatchObject({
+      open: [],
+      all: expect.arrayContaining(['postern.db-wal']),
+    })
   } finally {
     await gateway.stop()
   }
@@ -171,6 +189,25 @@ describe('what is wrong is found', () => {
       text: expect.stringContaining('cannot be written'),
     })
     expect([first, second, third, fourth].map(each => each!.code)).toEqual([1, 0, 1, 1])
+  })
+
+  test('of rights: what every user of the machine can read, in a folder that lets them pass', async () => {
+    const path = config(`export default defineConfig({ sources: ${source()} })`)
+    const open = join(folder, 'open')
+    mkdirSync(open)
+    const inbox = join(open, 'postern.db')
+    await (await openSqliteStore(inbox)).close()
+    writeFileSync(join(open, 'secrets.json'), '{}')
+    for (const name of ['postern.db', 'secrets.json']) chmodSync(join(open, name), 0o644)
+    for (const each of [folder, open]) chmodSync(each, 0o755)
+    const look = async () =>
+      found(await examined({ ...settings, POSTERN_CONFIG: path, POSTERN_DATABASE: `sqlite:${inbox}` }), 'rights')
+    const wide = await look()
+    const named = wide.map(({ state, text }) => [state, text.split(' ')[0]])
+    expect(named).toEqual(expect.arrayContaining([inbox, join(open, 'secrets.json')].map(each => ['warn', each])))
+    expect(wide[0]!.advice).toBe(`chmod 600 '${inbox}'`)
+    chmodSync(folder, 0o700)
+    expect(await look()).toEqual([])
   })
 
   test('of PostgreSQL and its spool, without a password', async () => {

@@ -1,5 +1,8 @@
 // The commands that read a running gateway and act on it, each as a process: tables, lines of JSON, exit codes.
+
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -50,6 +53,51 @@ afterAll(async () => {
   await gateway.close()
   await subscriber.close()
   rmSync(folder, { recursive: true, force: true })
+})
+
+test('words of others are printed without what a terminal would obey, whatever the command', async () => {
+  const evil = '\u001b]0;evil\u0007\u009b31m'
+  const answer = JSON.stringify({
+    ...{ id: evil, name: evil, token: evil, scopes: [evil], state: evil, result: 'failed', status: null, reason: evil },
+    replays: [{ id: evil, subscription: evil, delivery: evil }],
+  })
+  const stranger = createServer((_, response) => {
+    response.writeHead(200, { 'content-type': 'application/json' }).end(answer)
+  })
+  await new Promise<void>(resolve => stranger.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(stranger.address() as AddressInfo).port}`
+  try {
+    const all = await Promise.all(
+      [
+        ['subscriptions', 'test', 'book'],
+        ['subscriptions', 'show', 'book'],
+        ['deliveries', 'retry', 'dlv_1'],
+        ['events', 'replay', 'evt_1'],
+        ['tokens', 'revoke', 'tok_1'],
+        ['tokens', 'create', 'loan-book', '--scope', 'read'],
+      ].map(args => runCommand(args, { env: { POSTERN_URL: url, POSTERN_TOKEN: testToken } })),
+    )
+    for (const { stdout, stderr } of all) {
+      expect(stdout).toContain('evil')
+      expect(stdout + stderr).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/)
+    }
+  } finally {
+    stranger.close()
+  }
+})
+
+test('an id that would lead to another route is none', async () => {
+  const all = await Promise.all(
+    [
+      ['events', 'show', '..'],
+      ['deliveries', 'show', '.'],
+      ['subscriptions', 'pause', ''],
+    ].map(args => postern(...args)),
+  )
+  for (const { code, stdout, stderr } of all) {
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    expect(stderr).toContain('Expected a name or an id')
+  }
 })
 
 describe('events', () => {

@@ -79,6 +79,22 @@ test('throws problems with their code, their status and what is wrong', async ()
   expect(String((await errorOf(stranger.GET('/sources'))).stack)).not.toContain('wrong')
 })
 
+test('a path parameter that would lead to another route asks nothing', async () => {
+  const asked: (string | undefined)[] = []
+  const url = await answering((request, response) => {
+    asked.push(request.url)
+    response.writeHead(200, { 'content-type': 'application/json' }).end('{}')
+  })
+  const astray = createClient({ url, token: testToken })
+  for (const id of ['..', '.', '']) {
+    const error = await errorOf(astray.GET('/events/{id}/deliveries', { params: { path: { id } } }))
+    expect(error).toBeInstanceOf(TypeError)
+    expect(error.message).toContain('id')
+  }
+  await astray.GET('/events/{id}/deliveries', { params: { path: { id: '../x' } } })
+  expect(asked).toEqual(['/api/v1/events/..%2Fx/deliveries'])
+})
+
 test('an answer that is no problem, or a redirect, is an error too, and the token goes nowhere else', async () => {
   const asked: (string | undefined)[] = []
   const url = await answering((request, response) => {

@@ -1,6 +1,6 @@
 // A copy of the inbox as it is at one moment, made while a gateway works on it: one read transaction, page by page. The
 // copy is checked, on the disk, and whole before it has its name.
-import { chmodSync, closeSync, existsSync, fsyncSync, linkSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
+import { closeSync, existsSync, fsyncSync, linkSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { AppError } from '../../errors.ts'
@@ -37,7 +37,9 @@ export async function backUp(
     // Pins one state of it: what is committed meanwhile is not part of the copy, and does not make it begin anew.
     db.exec('begin')
     const counts = countsOf(db)
-    rmSync(partial, { force: true })
+    removeDatabase(partial)
+    // Read by nobody else from its first byte on, and no link to elsewhere: SQLite keeps the rights of a file that is there.
+    closeSync(openSync(partial, 'wx', 0o600))
     await db.backup(partial, {
       progress({ totalPages, remainingPages }) {
         signal?.throwIfAborted()
@@ -50,14 +52,18 @@ export async function backUp(
     if (JSON.stringify(copied.counts) !== JSON.stringify(counts)) {
       throw new AppError('store_failed', 'the copy does not hold what the inbox does: nothing was kept of it')
     }
-    chmodSync(partial, 0o600)
     flush(partial)
     takeName(partial, to)
     return copied
   } finally {
     db.close()
-    for (const end of ['', '-wal', '-shm', '-journal']) rmSync(`${partial}${end}`, { force: true })
+    removeDatabase(partial)
   }
+}
+
+/** With all that SQLite keeps beside it. */
+export function removeDatabase(path: string): void {
+  for (const end of ['', '-wal', '-shm', '-journal']) rmSync(`${path}${end}`, { force: true })
 }
 
 /** Reads all of a file that nobody works on; it has no write-ahead log afterwards. Throws AppError where it is damaged. */

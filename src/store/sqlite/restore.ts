@@ -1,13 +1,16 @@
 // An inbox put in the place of another, from a backup. The log gets a new epoch and goes on far behind every position
 // that was handed out; what was there before is kept beside it.
-import { copyFileSync, existsSync, linkSync, renameSync, rmSync } from 'node:fs'
+import { copyFileSync, createReadStream, createWriteStream, existsSync, linkSync, renameSync, rmSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 import { AppError } from '../../errors.ts'
 import { epochCut } from '../epoch.ts'
-import { type BackedUp, checkInbox, flush } from './backup.ts'
+import { type BackedUp, checkInbox, flush, removeDatabase } from './backup.ts'
 import { openReader, openWriter } from './open.ts'
 import { bringUpToDate, lackingMigrations } from './schema.ts'
 import { hold } from './store.ts'
+
+const copiedAtOnce = 1024 * 1024
 
 export interface Restored extends BackedUp {
   /** The last position that the backup has; `head` is where the log goes on. */
@@ -29,10 +32,10 @@ export async function restore(from: string, path: string, { gap, stamp }: Restor
   const lock = hold(path)
   const next = `${path}.restoring`
   try {
-    remove(next)
-    copyFileSync(from, next)
+    removeDatabase(next)
+    await copyPrivately(from, next)
     // Of a file that was copied as it lay there, its newest part.
-    if (existsSync(`${from}-wal`)) copyFileSync(`${from}-wal`, `${next}-wal`)
+    if (existsSync(`${from}-wal`)) await copyPrivately(`${from}-wal`, `${next}-wal`)
     const backup = checkInbox(next)
     await lackingMigrations(next)
     await bringUpToDate(next)
@@ -45,7 +48,7 @@ export async function restore(from: string, path: string, { gap, stamp }: Restor
     flush(dirname(path))
     return { ...restored, last: backup.head, aside }
   } finally {
-    remove(next)
+    removeDatabase(next)
     lock.close()
   }
 }
@@ -98,6 +101,10 @@ function setAside(path: string, aside: string): string {
   return aside
 }
 
-function remove(path: string): void {
-  for (const end of ['', '-wal', '-shm', '-journal']) rmSync(`${path}${end}`, { force: true })
+/** Whoever may read the backup: what is made of it is its owner's alone, from its first byte on. */
+async function copyPrivately(from: string, to: string): Promise<void> {
+  await pipeline(
+    createReadStream(from, { highWaterMark: copiedAtOnce }),
+    createWriteStream(to, { flags: 'wx', mode: 0o600, highWaterMark: copiedAtOnce }),
+  )
 }
