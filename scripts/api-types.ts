@@ -47,7 +47,7 @@ const header = `// What the API takes and answers. Made by scripts/api-types.ts 
 `
 
 export function apiTypes(): string {
-  const routes = inboxRoutes({ token: 'none', store: {} } as InboxParts)
+  const routes = inboxRoutes({ store: {} } as InboxParts)
   const document = openApiDocument(
     routes.map(({ definition }) => definition),
     root,

@@ -2,6 +2,7 @@
 import { dirname, join } from 'node:path'
 import { auditor } from './api/auditing.ts'
 import { Authenticator } from './api/authenticator.ts'
+import { cursorKey } from './api/cursor.ts'
 import { Readers, type ReadersParts } from './api/readers.ts'
 import { type Chance, type Clock, systemChance, systemClock } from './clock.ts'
 import type { Config } from './config/config.ts'
@@ -158,7 +159,7 @@ export async function startGateway({
     store,
     readers,
     secondLook: { store, box, sources: byName, log, ...watch },
-    token,
+    cursorKey: cursorKey(token),
     authenticate: authenticator.authenticate,
     isLive: principal => authenticator.isLive(principal),
     audited: auditor({ store, addressOf, clock, chance, log }),

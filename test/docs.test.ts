@@ -158,7 +158,7 @@ describe('docs/api.md', () => {
       ([, method, path, more]) =>
         [path!, ...[...more!.matchAll(/`([^`]+)`/g)].map(([, each]) => each!)].map(each => `${method} ${each}`),
     )
-    const routes = inboxRoutes({ token: 'none', store: {} } as InboxParts).map(({ definition }) => definition)
+    const routes = inboxRoutes({ store: {} } as InboxParts).map(({ definition }) => definition)
     expect(apiRoot).toBe('/api/v1')
     expect([...new Set(documented)].toSorted()).toEqual(
       routes.map(each => `${each.method.toUpperCase()} ${routingPath(each)}`).toSorted(),

@@ -6,9 +6,11 @@ import { AppError } from '../errors.ts'
 import type { Log } from '../observe/log.ts'
 import type { Store } from '../store/store.ts'
 import type { Principal } from './access.ts'
+import { ReadingLimits } from './reading-limits.ts'
 
-/** Characters of what was asked for that are kept. */
-const detailLengthMax = 8_192
+/** Characters of what was asked for that are kept; of readings fewer, of which there may be many. */
+const detailLengthMax = { change: 8_192, reading: 1_024 }
+const targetLengthMax = 200
 
 export interface AuditorParts {
   store: Pick<Store, 'audit'>
@@ -25,6 +27,8 @@ export interface Act {
   target: string
   /** What was asked for, without secrets. */
   detail: object
+  /** It changes nothing. */
+  isReading: boolean
 }
 
 /** Writes of what `run` does, and answers as it does. Throws AppError `unavailable` or the store's where it cannot. */
@@ -33,10 +37,18 @@ export type Audited = (act: Act, run: () => Promise<Response>) => Promise<Respon
 export type Auditor = (principal: Principal, incoming: IncomingMessage) => Audited
 
 export function auditor({ store, addressOf, clock, chance, log }: AuditorParts): Auditor {
+  const readings = new ReadingLimits(clock)
   return (principal, incoming) =>
-    async ({ action, target, detail }, run) => {
+    async ({ action, target, detail, isReading }, run) => {
+      if (isReading) readings.take(principal)
       const id = chance.bytes(16)
-      const entry = { id, at: clock.now(), action, target: target.toWellFormed(), detail: textOf(detail) }
+      const entry = {
+        id,
+        at: clock.now(),
+        action,
+        target: target.slice(0, targetLengthMax).toWellFormed(),
+        detail: textOf(detail, detailLengthMax[isReading ? 'reading' : 'change']),
+      }
       try {
         const { name, tokenId } = principal
         await store.audit.begin({ ...entry, actor: name, tokenId, address: addressOf(incoming) })
@@ -80,9 +92,7 @@ export function askedFor(url: string, body: unknown): object {
   return { ...Object.fromEntries(query), ...(body as object | undefined) }
 }
 
-function textOf(detail: object): string {
+function textOf(detail: object, lengthMax: number): string {
   const text = JSON.stringify(detail).toWellFormed()
-  return text.length <= detailLengthMax
-    ? text
-    : JSON.stringify({ beginning: text.slice(0, detailLengthMax).toWellFormed() })
+  return text.length <= lengthMax ? text : JSON.stringify({ beginning: text.slice(0, lengthMax).toWellFormed() })
 }

@@ -52,7 +52,7 @@ export function conflictRoutes({ store, cursor }: Pick<BesideRoutesParts, 'store
         const { items, next } = await store.listConflicts(page)
         return {
           items: items.map(conflict => ({
-            ...describeRequest(conflict),
+            ...describeRequest(conflict, principal),
             number: conflict.number,
             event: eventId(conflict.event),
             source: conflict.source,

@@ -1,5 +1,5 @@
 // Cursors of lists: where to go on, for which question, and a mark that only this gateway can make.
-import { createHmac, hash } from 'node:crypto'
+import { createHmac, hash, scryptSync } from 'node:crypto'
 import { equalSecret } from '../checks/equal.ts'
 import { AppError } from '../errors.ts'
 
@@ -14,9 +14,15 @@ export interface Cursors {
 
 const markBytes = 12
 
-export function cursors(secret: string): Cursors {
+/** From the admin token, slowly: whoever holds a cursor could else try guesses at the token by the million. */
+export function cursorKey(token: string): Buffer {
+  return scryptSync(token, 'postern cursors', 32)
+}
+
+/** `key` is of `cursorKey`. */
+export function cursors(key: Buffer): Cursors {
   const mark = (content: string) =>
-    createHmac('sha256', secret).update(`cursor ${content}`).digest().subarray(0, markBytes)
+    createHmac('sha256', key).update(`cursor ${content}`).digest().subarray(0, markBytes)
   const contentOf = (place: string, question: unknown) =>
     `${place.replaceAll('.', '-')}.${hash('sha256', JSON.stringify(question), 'base64url').slice(0, 12)}`
   const write = (place: string, question: unknown) => {

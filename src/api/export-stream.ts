@@ -36,10 +36,10 @@ export interface ExportQuery {
   isLive(): Promise<boolean>
 }
 
-/** Resolves once it has begun. Throws AppError before anything is answered. */
+/** Resolves once it has begun; its place is reserved. Throws AppError before anything is answered. */
 export async function openExport(outgoing: ServerResponse, readers: Readers, query: ExportQuery): Promise<void> {
   const running = new ExportStream(outgoing, readers, query)
-  const leave = readers.enterExport(running)
+  const leave = readers.enter(running)
   outgoing.once('close', leave)
   try {
     await running.begin()

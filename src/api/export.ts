@@ -35,6 +35,10 @@ export function exportRoutes({ readers, isLive }: ExportRoutesParts): ApiRoute[]
         scope: 'read',
         bySource: true,
         audit: 'event.export',
+        before({ context, principal, query: { include } }) {
+          originalsFor(principal, include)
+          readers.reserveExport(context.env.outgoing)
+        },
         query: exportParameters,
         answers: {
           200: {

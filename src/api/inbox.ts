@@ -34,7 +34,7 @@ export interface InboxParts extends Omit<DeliveryRoutesParts, 'cursor'> {
   readers: Readers
   secondLook: SecondLookParts
   /** What cursors are marked with. */
-  token: string
+  cursorKey: Buffer
   authenticate: Authenticate
   /** Whether whoever was let in would be let in now. */
   isLive(principal: Principal): Promise<boolean>
@@ -48,7 +48,7 @@ export const root = '/api/v1'
 
 /** Every route that there is. */
 export function inboxRoutes(given: InboxParts): ApiRoute[] {
-  const parts = { ...given, cursor: cursors(given.token), sources: given.secondLook?.sources }
+  const parts = { ...given, cursor: cursors(given.cursorKey), sources: given.secondLook?.sources }
   const routes = [
     eventRoutes,
     exportRoutes,

@@ -31,9 +31,10 @@ export const conflictPath = z.object({
     example: '17',
   }),
 })
-export const subscriptionPath = z.object({
-  name: z.string().meta({ description: "the subscription's name", example: 'loan-book' }),
-})
+const subscriptionNamed = { description: "the subscription's name", example: 'loan-book' }
+export const subscriptionPath = z.object({ name: z.string().max(63).meta(subscriptionNamed) })
+/** Of one that may be made, where it is told what is wrong with its name. */
+export const newSubscriptionPath = z.object({ name: z.string().meta(subscriptionNamed) })
 export const deliveryPath = z.object({
   id: named(deliveryKey, { description: "the delivery's id", example: 'dlv_00000080000000000000000041' }),
 })

@@ -4,6 +4,7 @@ import { decodeId } from '../ids.ts'
 import { release, type SecondLookParts } from '../ingest/second-look.ts'
 import { requestId } from '../ingest/understand.ts'
 import type { Listed, QuarantineEntry, Store, Stored } from '../store/store.ts'
+import type { Principal } from './access.ts'
 import { nothing } from './body.ts'
 import type { Cursors } from './cursor.ts'
 import { listForm } from './event-form.ts'
@@ -63,7 +64,7 @@ export function quarantineRoutes({ store, secondLook, cursor }: BesideRoutesPart
       async ({ principal, query }) => {
         const { page, nextOf } = paging(query, 'quarantine', cursor, principal)
         const { items, next } = await store.listQuarantine(page)
-        return { items: items.map(described), next: nextOf(next) }
+        return { items: items.map(entry => described(entry, principal)), next: nextOf(next) }
       },
     ),
     defineRoute(
@@ -79,7 +80,7 @@ export function quarantineRoutes({ store, secondLook, cursor }: BesideRoutesPart
         params: requestPath,
         answers: { 200: { description: 'The request', schema: entryForm, example: entryExample } },
       },
-      async ({ principal, params: { id } }) => described(seenBy(principal, await store.quarantined(id))),
+      async ({ principal, params: { id } }) => described(seenBy(principal, await store.quarantined(id)), principal),
     ),
     defineRoute(
       {
@@ -108,7 +109,10 @@ export function quarantineRoutes({ store, secondLook, cursor }: BesideRoutesPart
         bySource: true,
         audit: 'quarantine.release',
         body: z.strictObject({
-          filter: z.strictObject({ source: z.string(), id: z.string() }).partial().optional(),
+          filter: z
+            .strictObject({ source: z.string().max(63), id: z.string().max(63) })
+            .partial()
+            .optional(),
         }),
         bodyExample: { filter: { source: 'loan-portal' } },
         answers: {
@@ -152,6 +156,9 @@ export function quarantineRoutes({ store, secondLook, cursor }: BesideRoutesPart
   ]
 }
 
-function described(entry: Listed<QuarantineEntry> | Stored<QuarantineEntry>): z.infer<typeof entryForm> {
-  return { ...describeRequest(entry), id: requestId(entry.id), source: entry.source, reason: entry.reason }
+function described(
+  entry: Listed<QuarantineEntry> | Stored<QuarantineEntry>,
+  principal: Principal,
+): z.infer<typeof entryForm> {
+  return { ...describeRequest(entry, principal), id: requestId(entry.id), source: entry.source, reason: entry.reason }
 }

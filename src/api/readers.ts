@@ -1,4 +1,5 @@
 // Everybody who waits for news: how many may, what they share, when they are looked after, and how they end.
+import type { ServerResponse } from 'node:http'
 import PQueue from 'p-queue'
 import { systemTimers, type Timers } from '../clock.ts'
 import { AppError } from '../errors.ts'
@@ -60,7 +61,7 @@ export class Readers {
   readonly tail: Tail
   readonly limits: Readonly<ReaderLimits>
   readonly #readers = new Set<Reader>()
-  readonly #exports = new Set<Reader>()
+  readonly #exports = new Set<ServerResponse>()
   readonly #held = new Map<Holder, Buffer>()
   readonly #originals = new PQueue({ concurrency: originalsAtOnce })
   readonly #stopBeating: () => void
@@ -77,10 +78,7 @@ export class Readers {
 
   /** Throws AppError `unavailable` where there are too many already, or this is ending. Returns how to leave. */
   enter(reader: Reader): () => void {
-    if (this.#closed) throw new AppError('unavailable', 'the gateway is stopping')
-    if (this.#readers.size >= this.limits.readersMax) {
-      throw new AppError('unavailable', `${this.limits.readersMax} readers wait for news already`)
-    }
+    this.#assertRoom()
     this.#readers.add(reader)
     return () => {
       this.#readers.delete(reader)
@@ -88,17 +86,15 @@ export class Readers {
     }
   }
 
-  /** The same for an export, of which there may be fewer: each of them keeps the store busy. */
-  enterExport(reader: Reader): () => void {
+  /** The same for an export, of which there may be fewer: each of them keeps the store busy. Until `outgoing` closes. */
+  reserveExport(outgoing: ServerResponse): void {
     if (this.#exports.size >= this.limits.exportsMax) {
       throw new AppError('unavailable', `${this.limits.exportsMax} exports are under way already`)
     }
-    const leave = this.enter(reader)
-    this.#exports.add(reader)
-    return () => {
-      this.#exports.delete(reader)
-      leave()
-    }
+    this.#assertRoom()
+    if (outgoing.destroyed) return
+    this.#exports.add(outgoing)
+    outgoing.once('close', () => this.#exports.delete(outgoing))
   }
 
   /** As the store's, and not too many at once. */
@@ -132,6 +128,13 @@ export class Readers {
     this.#closed = true
     this.#stopBeating()
     for (const reader of [...this.#readers]) reader.end()
+  }
+
+  #assertRoom(): void {
+    if (this.#closed) throw new AppError('unavailable', 'the gateway is stopping')
+    if (this.#readers.size >= this.limits.readersMax) {
+      throw new AppError('unavailable', `${this.limits.readersMax} readers wait for news already`)
+    }
   }
 
   #requestOf(event: StoredEvent): ReturnType<Store['requestOf']> {

@@ -62,7 +62,7 @@ export function rejectionRoutes({ store, secondLook, cursor }: BesideRoutesParts
         const { items, next } = await store.listRejections(page)
         return {
           items: items.map(entry => ({
-            ...describeRequest(entry),
+            ...describeRequest(entry, principal),
             id: requestId(entry.id),
             source: entry.source,
             status: entry.status,
@@ -99,7 +99,7 @@ export function rejectionRoutes({ store, secondLook, cursor }: BesideRoutesParts
         scope: 'operate',
         bySource: true,
         audit: 'rejection.recheck',
-        body: z.strictObject({ source: z.string() }),
+        body: z.strictObject({ source: z.string().max(63) }),
         bodyExample: { source: 'loan-portal' },
         answers: {
           200: {

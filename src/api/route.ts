@@ -52,6 +52,8 @@ export interface RouteDefinition<
   scope: Scope | null
   /** What the audit log calls it, where it is kept there: `delivery.retry`; a function where it depends on what is asked. */
   audit?: string | ((query: z.output<Query>, principal: Principal) => string | undefined)
+  /** Takes what there are few of: where none is free it throws, before the audit log is written. Not of HEAD. */
+  before?: (asked: Asked<Params, Query, Body>) => void
   /** What the audit log keeps of what is asked; default the query and the body, which then hold no secrets. */
   auditDetail?: (asked: Pick<Asked<Params, Query, Body>, 'params' | 'query' | 'body'>) => object
   /**
@@ -107,7 +109,7 @@ export function defineRoute<
   definition: RouteDefinition<Params, Query, Body, Given>,
   handler: (asked: Asked<Params, Query, Body>) => Promise<Response | Json<Given>> | Response | Json<Given>,
 ): ApiRoute {
-  const { scope, params, query, body, audit, auditDetail, bySource = false } = definition
+  const { method, scope, params, query, body, audit, auditDetail, before, bySource = false } = definition
   return {
     definition: definition as unknown as RouteDefinition,
     async answer(context) {
@@ -125,11 +127,14 @@ export function defineRoute<
         const response = answer instanceof Response ? answer : context.json(answer as object)
         return definition.etag === true ? tagged(response, context.req.header('if-none-match')) : response
       }
+      // It is answered as GET is, and shows nothing of it: there is nothing to be noted, however often it is asked for.
+      if (context.req.method === 'HEAD') return act()
+      before?.({ context, principal, ...asked })
       const action = typeof audit === 'function' ? audit(read, principal) : audit
       if (action === undefined) return act()
       const target = targetOf(context.req.param(), given)
       const detail = auditDetail?.(asked) ?? askedFor(context.req.url, given)
-      return context.get('audited')({ action, target, detail }, act)
+      return context.get('audited')({ action, target, detail, isReading: method === 'get' }, act)
     },
   }
 }

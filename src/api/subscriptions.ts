@@ -14,7 +14,7 @@ import { nothing } from './body.ts'
 import { assertThere, type DeliveryRoutesParts, subscriptionRow } from './delivery-parts.ts'
 import { listForm } from './event-form.ts'
 import { badParameter } from './parameters.ts'
-import { subscriptionPath } from './path.ts'
+import { newSubscriptionPath, subscriptionPath } from './path.ts'
 import { found } from './resource.ts'
 import { type ApiRoute, defineRoute } from './route.ts'
 import { documentedSubscriptionBody, parseApiSubscription, subscriptionBody } from './subscription-body.ts'
@@ -100,7 +100,7 @@ export function subscriptionRoutes(parts: DeliveryRoutesParts): ApiRoute[] {
       audit: 'subscription.put',
       // Its body has secrets.
       auditDetail: ({ params: { name }, body }) => publicForm(parseApiSubscription(name, body)),
-      params: subscriptionPath,
+      params: newSubscriptionPath,
       body: subscriptionBody,
       documentedBody: documentedSubscriptionBody,
       bodyExample: { types: ['loan.*'], order: 'subject', to: { url: 'https://loan-book.example.com/events' } },

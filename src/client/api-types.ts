@@ -506,6 +506,7 @@ export type QuarantinedRequest = {
   method: string
   /** the path behind the source, without its token */
   rest: string
+  /** its parameters; of a request by GET or without a body, where they are the payload, their names alone without the scope `raw` */
   query: string
   /** names and values in their order; where secrets travel, `[scrubbed]` */
   headers: string[][]
@@ -541,6 +542,7 @@ export type Rejection = {
   method: string
   /** the path behind the source, without its token */
   rest: string
+  /** its parameters; of a request by GET or without a body, where they are the payload, their names alone without the scope `raw` */
   query: string
   /** names and values in their order; where secrets travel, `[scrubbed]` */
   headers: string[][]
@@ -575,6 +577,7 @@ export type Conflict = {
   method: string
   /** the path behind the source, without its token */
   rest: string
+  /** its parameters; of a request by GET or without a body, where they are the payload, their names alone without the scope `raw` */
   query: string
   /** names and values in their order; where secrets travel, `[scrubbed]` */
   headers: string[][]

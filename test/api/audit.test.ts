@@ -62,11 +62,10 @@ const acts: [action: string, status: number, target: () => string, method: strin
   ['token.make', 409, () => 'robot', 'POST', () => '/tokens', { name: 'robot', scopes: ['read'] }],
   ['token.revoke', 404, () => `tok_${none}`, 'DELETE', () => `/tokens/tok_${none}`],
   ['event.raw', 200, () => event, 'GET', () => `/events/${event}/raw`],
-  ['event.raw', 200, () => event, 'HEAD', () => `/events/${event}/raw`],
   ['event.raw', 404, () => `evt_${none}`, 'GET', () => `/events/evt_${none}/raw`],
   ['event.original', 200, () => '', 'GET', () => '/events?include=original&type=a&type=b&limit=3', undefined, { include: 'original', type: ['a', 'b'], limit: '3' }],
   ['event.original', 200, () => event, 'GET', () => `/events/${event}?include=original`],
-  ['event.original', 200, () => '', 'HEAD', () => '/events/stream?include=original'],
+  ['event.original', 410, () => '', 'GET', () => '/events/stream?include=original&after=99'],
   ['event.export', 200, () => '', 'GET', () => '/events/export?type=a', undefined, { type: 'a' }],
   ['event.export', 410, () => '', 'GET', () => '/events/export?after=99'],
   ['event.replay', 202, () => event, 'POST', () => `/events/${event}/replay`, { subscription: 'all' }, { subscription: 'all' }],
@@ -131,7 +130,28 @@ describe('an entry', () => {
     expect(silent.map(({ method, path }) => `${method} ${path}`)).toEqual(['get /tokens', 'get /audit'])
   })
 
-  test('is not made of what is refused before, nor of plain reading', async () => {
+  test('holds so much of what was asked for, and no more', async () => {
+    const far = 'é'.repeat(3_000)
+    await ask('GET', `/events?include=original&subject=${encodeURIComponent(`loan/${far}`)}`)
+    await ask(
+      'GET',
+      `/events?include=original&type=${Array.from({ length: 50 }, () => far.slice(0, 60)).join('&type=')}`,
+    )
+    const [entry] = (await audit('?limit=1')).items
+    expect(JSON.stringify(entry?.detail).length).toBeLessThan(1_100)
+    const [before] = (await audit('?limit=1')).items
+    expectProblem(await ask('POST', '/rejections/recheck', { source: far }), 400, 'bad_request', '/source')
+    expectProblem(
+      await ask('POST', '/quarantine/release', { filter: { source: far } }),
+      400,
+      'bad_request',
+      '/filter/source',
+    )
+    expectProblem(await ask('POST', `/subscriptions/${'a'.repeat(64)}/pause`), 404, 'not_found')
+    expect((await audit('?limit=1')).items).toEqual([before])
+  })
+
+  test('is not made of what is refused before, nor of plain reading, nor of HEAD, which shows nothing', async () => {
     const [before] = (await audit('?limit=1')).items
     const reader = await tokenOf(gateway, ['read'], { name: 'reader' })
     const [made] = (await audit('?limit=1')).items
@@ -144,6 +164,10 @@ describe('an entry', () => {
     await ask('POST', '/replays', { filter: 1 })
     await ask('POST', `/events/${event}/replay?x=1`, {})
     await ask('GET', '/events/evt_1/raw')
+    for (const path of [`/events/${event}/raw`, '/events/stream?include=original', '/events/export']) {
+      expect((await ask('HEAD', path)).status).toBe(200)
+    }
+    expect((await reader.ask('/events/export?include=original')).status).toBe(403)
     expect((await audit('?limit=1')).items).toEqual([made])
   })
 })
@@ -152,13 +176,45 @@ describe('the list', () => {
   test('is by actor and action, and in pages', async () => {
     const robots = (await audit('?actor=robot&limit=500')).items
     expect(new Set(robots.map(({ actor }) => actor))).toEqual(new Set(['robot']))
-    expect((await audit('?actor=robot&action=event.raw')).items).toHaveLength(3)
+    expect((await audit('?actor=robot&action=event.raw')).items).toHaveLength(2)
     expect((await audit('?action=nothing')).items).toEqual([])
     const page = await audit('?actor=robot&limit=2')
     const next = await audit(`?actor=robot&limit=2&cursor=${page.next}`)
     expect([...page.items, ...next.items]).toEqual(robots.slice(0, 4))
     expectProblem(await gateway.api(`/audit?actor=admin&cursor=${page.next}`), 400, 'bad_cursor', 'cursor')
     expectProblem(await gateway.api('/audit?who=robot'), 400, 'bad_request', 'who')
+  })
+})
+
+describe('readings', () => {
+  const read = async (token: TestToken, path: string, times: number) => {
+    const statuses = new Map<number, number>()
+    for (let round = 0; round < times; round++) {
+      const { status } = await token.ask(path)
+      statuses.set(status, (statuses.get(status) ?? 0) + 1)
+    }
+    return Object.fromEntries(statuses)
+  }
+  const none = '/events/export?type=no.such'
+
+  test('are so many a minute of a token, and no more are written', async () => {
+    const reader = await tokenOf(gateway, ['read'], { name: 'eager' })
+    const other = await tokenOf(gateway, ['read'], { name: 'other' })
+    expect(await read(reader, none, 63)).toEqual({ 200: 60, 503: 3 })
+    const answer = await reader.ask(none)
+    expectProblem(answer, 503, 'unavailable')
+    expect(answer.headers['retry-after']).toBe('5')
+    expect((await audit('?actor=eager&limit=500')).items).toHaveLength(60)
+    expect((await reader.ask('/events')).status).toBe(200)
+    expect((await other.ask(none)).status).toBe(200)
+    now += 5_000
+    expect(await read(reader, none, 6)).toEqual({ 200: 5, 503: 1 })
+  })
+
+  test('are more with the scope `raw`, and as many as one likes with the token of the environment', async () => {
+    expect(await read(robot, `/events/${event}/raw`, 70)).toEqual({ 200: 70 })
+    const admin = { ask: gateway.api } as unknown as TestToken
+    expect(await read(admin, none, 70)).toEqual({ 200: 70 })
   })
 })
 

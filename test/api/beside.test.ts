@@ -1,4 +1,5 @@
 // What waits beside the log, as people see it: whole, with its reason, byte for byte, and never with a secret.
+import { createHmac, hash, scryptSync } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { embarc } from '../../adapters/index.ts'
 import { bearer } from '../../src/checks/bearer.ts'
@@ -6,9 +7,10 @@ import { anyOf } from '../../src/checks/combine.ts'
 import { hmac } from '../../src/checks/hmac.ts'
 import { ipAllowlist } from '../../src/checks/ip-allowlist.ts'
 import { pathToken } from '../../src/checks/path-token.ts'
-import { startTestGateway, type TestGateway } from '../support/gateway.ts'
+import { startTestGateway, type TestGateway, testToken } from '../support/gateway.ts'
 import { plain, plainBody } from '../support/plain-adapter.ts'
 import { expectProblem } from '../support/problem.ts'
+import { type TestToken, tokenOf } from '../support/tokens.ts'
 import { until } from '../support/until.ts'
 
 const now = Date.parse('2026-03-01T12:00:00.123Z')
@@ -102,6 +104,33 @@ describe('an entry', () => {
     for (const number of ['01', '1.0', '+1', '0x1', '%201', '1e0', '2']) {
       expectProblem(await gateway.api(`/conflicts/${number}/raw`), 404, 'not_found')
     }
+  })
+
+  test('has the names alone of a query that is the payload, for a token without `raw`', async () => {
+    const [reader, raw] = [await tokenOf(gateway, ['read']), await tokenOf(gateway, ['raw'])]
+    const target = '/hooks/locked?id=7&iban=DE02&odd&sign=[x]&empty='
+    for (const [method, body] of [
+      ['POST', ''],
+      ['POST', '1'],
+    ] as const) {
+      expect((await gateway.request(target, { method, body })).status).toBe(401)
+    }
+    await expect.poll(() => gateway.rejections()).toHaveLength(3)
+    const queries = async ({ ask }: TestToken) =>
+      ((await ask('/rejections?limit=2')).json as Page).items.map(({ bytes, query }) => [bytes, query])
+    const whole = 'id=7&iban=DE02&odd&sign=[x]&empty='
+    expect(await queries(raw)).toEqual([
+      [1, whole],
+      [0, whole],
+    ])
+    expect(await queries(reader)).toEqual([
+      [1, whole],
+      [0, 'id=…&iban=…&…&sign=…&empty=…'],
+    ])
+    const { request: id } = (await gateway.post('/hooks/plain?id=7&iban=DE02', '')).json as { request: string }
+    expect((await reader.ask(`/quarantine/${id}`)).json).toMatchObject({ bytes: 0, query: 'id=…&iban=…' })
+    expect((await raw.ask(`/quarantine/${id}`)).json).toMatchObject({ query: 'id=7&iban=DE02' })
+    expect(((await reader.ask('/quarantine?limit=1')).json as Page).items).toMatchObject([{ id, query: 'id=…&iban=…' }])
   })
 
   test('of the sources', async () => {
@@ -212,7 +241,7 @@ describe('pages', () => {
       await gateway.post('/hooks/plain', plainBody({ key: 'disputed', data: { flags: [`again ${index}`] } }))
       await gateway.post('/hooks/locked', `refused ${index}`, { authorization: 'Bearer a-mistyped-token' })
     }
-    await until('all rejections are recorded', async () => (await gateway.rejections()).length === 10)
+    await until('all rejections are recorded', async () => (await gateway.rejections()).length === 12)
   })
   const keyOf = (item: Record<string, unknown>) => String(item.id ?? item.number)
 
@@ -231,6 +260,17 @@ describe('pages', () => {
       await gateway.post('/hooks/locked', `${name} ${turn}`, { authorization: 'Bearer a-mistyped-token' })
     }
     expect(found).toEqual(whole)
+  })
+
+  test('have cursors by which nobody can try guesses at the admin token fast', async () => {
+    const { next } = await list('/quarantine?limit=1')
+    const [, content, mark] = /^(.*)\.([^.]+)$/.exec(next!)!
+    for (const key of [testToken, hash('sha256', testToken, 'buffer')]) {
+      const fast = createHmac('sha256', key).update(`cursor ${content}`).digest('base64url')
+      expect(fast.slice(0, 16)).not.toBe(mark)
+    }
+    const slow = scryptSync(testToken, 'postern cursors', 32)
+    expect(createHmac('sha256', slow).update(`cursor ${content}`).digest('base64url').slice(0, 16)).toBe(mark)
   })
 
   test.each(['events', 'quarantine', 'rejections', 'conflicts'])(

@@ -149,7 +149,13 @@ describe('with a log of more than the sockets hold', () => {
 
   test('a reader that goes away frees its place', async () => {
     const both = [await begin(), await begin()]
+    const audited = async () => {
+      const { items } = (await gateway.api('/audit?limit=1')).json as { items: { id: string }[] }
+      return items.map(({ id }) => id)
+    }
+    const before = await audited()
     expectProblem(await gateway.api('/events/export'), 503, 'unavailable')
+    expect(await audited()).toEqual(before)
     both[0]!.destroy()
     await until('there is room', isFree)
     both[1]!.destroy()

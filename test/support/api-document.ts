@@ -24,7 +24,7 @@ export interface ApiDocument {
 }
 
 /** Every route, whatever it would do. */
-export const definitions: readonly RouteDefinition[] = inboxRoutes({ token: 'none', store: {} } as InboxParts).map(
+export const definitions: readonly RouteDefinition[] = inboxRoutes({ store: {} } as InboxParts).map(
   ({ definition }) => definition,
 )
 export const apiDocument = openApiDocument(definitions, root) as unknown as ApiDocument
