@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { root as apiRoot, type InboxParts, inboxRoutes } from '../src/api/inbox.ts'
 import { deliveryListParameters, eventListParameters, pageParameters } from '../src/api/parameters.ts'
 import { routingPath } from '../src/api/route.ts'
+import { timelineParameters } from '../src/api/timeline.ts'
 import { commandNames, programWith } from '../src/cli/commands.ts'
 import { errorStatus } from '../src/errors.ts'
 import { type CatalogueType, catalogue } from '../src/event.ts'
@@ -182,6 +183,7 @@ describe('docs/api.md', () => {
       return cells.map(([, name]) => name!).toSorted()
     }
     expect(documented('Events')).toEqual(Object.keys(eventListParameters.shape).toSorted())
+    expect(documented('Timeline')).toEqual(Object.keys(timelineParameters.shape).toSorted())
     expect(documented('Deliveries')).toEqual(Object.keys(deliveryListParameters.shape).toSorted())
     expect(documented('What did not get in')).toEqual(Object.keys(pageParameters.shape).toSorted())
   })

@@ -17,7 +17,7 @@ export interface TimelineRoutesParts {
 /** Characters after which a page ends. */
 const pageLengthMax = 8 * 1024 * 1024
 
-const timelineParameters = z.strictObject({
+export const timelineParameters = z.strictObject({
   subject: subjectParameter,
   namespace: z
     .string()
