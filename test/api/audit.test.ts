@@ -1,9 +1,12 @@
 // The audit log: every change and every reading of raw bytes is in it, also where it failed, and nothing is done that
 // cannot be written there.
+import type { IncomingMessage } from 'node:http'
 import Sqlite from 'better-sqlite3'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { adminPrincipal } from '../../src/api/access.ts'
+import { type AuditorParts, auditor } from '../../src/api/auditing.ts'
 import { type InboxParts, inboxRoutes } from '../../src/api/inbox.ts'
+import { systemChance } from '../../src/clock.ts'
 import { http } from '../../src/config/http.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { plain, plainBody } from '../support/plain-adapter.ts'
@@ -184,6 +187,20 @@ describe('the list', () => {
     expectProblem(await gateway.api(`/audit?actor=admin&cursor=${page.next}`), 400, 'bad_cursor', 'cursor')
     expectProblem(await gateway.api('/audit?who=robot'), 400, 'bad_request', 'who')
   })
+})
+
+test('a target is cut, wherever it came from', async () => {
+  const written: string[] = []
+  const store = {
+    audit: { begin: async ({ target }: { target: string }) => void written.push(target), end: async () => {} },
+  }
+  const parts = { store, addressOf: () => '', clock: { now: () => now }, chance: systemChance, log: { error() {} } }
+  const act = { action: 'a.change', target: 'x'.repeat(60_000), detail: {}, isReading: false }
+  await auditor(parts as unknown as AuditorParts)(adminPrincipal, {} as IncomingMessage)(
+    act,
+    async () => new Response(),
+  )
+  expect(written).toEqual(['x'.repeat(200)])
 })
 
 describe('readings', () => {
