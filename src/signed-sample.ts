@@ -40,11 +40,14 @@ export function targetOf({ name }: Source, { pathToken, rest, query }: SampleReq
   return `/hooks/${segments.map(part => encodeURIComponent(part!)).join('/')}${query === '' ? '' : `?${query}`}`
 }
 
-/** One line that works when it is pasted. */
+/** Of every printed line. */
+export const curl = ['curl', '-sS', '-w', "'\\n'"] as const
+
+/** One line that works when it is pasted. The answer ends with a line, as a prompt comes next. */
 export function curlOf(source: Source, signed: SampleRequest, url: string): string {
   const headers = Object.entries(signed.headers).map(([header, value]) => `-H ${quoted(`${header}: ${value}`)}`)
   const target = quoted(`${url.replace(/\/$/, '')}${targetOf(source, signed)}`)
-  return ['curl', '-sS', '-X', signed.method, target, ...headers, '--data-binary', quoted(signed.body)].join(' ')
+  return [...curl, '-X', signed.method, target, ...headers, '--data-binary', quoted(signed.body)].join(' ')
 }
 
 /** As one word for a POSIX shell. */

@@ -4,18 +4,18 @@ import { type Clock, isoTime } from './clock.ts'
 import type { Gateway } from './gateway.ts'
 import type { Source } from './ingest/source.ts'
 import { payloadUrl } from './payload-url.ts'
-import { curlOf, eventIdOf, signedSample } from './signed-sample.ts'
+import { curl, curlOf, eventIdOf, signedSample } from './signed-sample.ts'
 
 /** The text to print; `clock` dates the samples. */
 export function welcome(gateway: Gateway, clock: Clock): string {
   const lines = [`Postern ${gateway.url}  (${isoTime(clock.now())})`, '']
   for (const source of gateway.sources) {
-    const curl = samplePrinted(source, clock)?.curl(gateway.url)
+    const sample = samplePrinted(source, clock)?.curl(gateway.url)
     lines.push(`${source.name}  ${payloadUrl(source, gateway.publicUrl)}`)
     for (const step of source.adapter.setup(payloadUrl(source, gateway.publicUrl), source.options))
       lines.push(`    ${step}`)
     for (const line of secretLines(source)) lines.push(`    ${line}`)
-    if (curl !== undefined) lines.push('', curl)
+    if (sample !== undefined) lines.push('', sample)
     lines.push('')
   }
   lines.push(`token  ${gateway.token}`, '', 'Try it: the first line posts a request, the second reads its event back.')
@@ -23,7 +23,7 @@ export function welcome(gateway: Gateway, clock: Clock): string {
     const sample = samplePrinted(source, clock)
     if (sample === undefined) continue
     const event = `${gateway.adminUrl}/api/v1/events/${sample.event}`
-    lines.push(sample.curl(gateway.url), `curl -sS -H 'Authorization: Bearer ${gateway.token}' '${event}'`, '')
+    lines.push(sample.curl(gateway.url), `${curl.join(' ')} -H 'Authorization: Bearer ${gateway.token}' '${event}'`, '')
     break
   }
   return lines.join('\n')

@@ -58,7 +58,10 @@ async function ofInbox(path: string): Promise<Finding[]> {
   } catch (error) {
     held = (error as Error).message.includes('another process')
   }
-  const size = sized(statSync(path).size)
+  // What came lately is in the write-ahead log first.
+  const size = sized(
+    [path, `${path}-wal`].reduce((sum, each) => sum + (statSync(each, { throwIfNoEntry: false })?.size ?? 0), 0),
+  )
   return [ok('database', `${path}, ${size}, ${held ? 'a gateway has it open' : 'no gateway has it open'}`)]
 }
 

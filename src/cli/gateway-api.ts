@@ -51,7 +51,10 @@ type Untyped = Record<
 
 /** The gateway that is meant. Throws Failure where its URL is none, or where there is no token. */
 export function gatewayOf(given: string | undefined, env: NodeJS.ProcessEnv = process.env): GatewayApi {
-  const base = baseUrl(given ?? env.POSTERN_URL?.trim() ?? '', env)
+  const named = given ?? env.POSTERN_URL?.trim() ?? ''
+  const base = baseUrl(named, env)
+  // Who named none may have started it at another port.
+  const hint = named === '' ? '; --url or POSTERN_URL says where one is' : ''
   const client = createClient({ url: base.href, token: tokenFor(base, env), timeoutMs: answerMs })
   const untyped = client as unknown as Untyped
   const ask = async (method: keyof Untyped, path: string, init: object) => {
@@ -59,7 +62,7 @@ export function gatewayOf(given: string | undefined, env: NodeJS.ProcessEnv = pr
     try {
       return await untyped[method](path, init)
     } catch (error) {
-      throw failureOf(error, base)
+      throw failureOf(error, base, hint)
     }
   }
   const answered = async (method: keyof Untyped, path: string, init: object = {}): Promise<Answer> => {
@@ -98,13 +101,13 @@ export function gatewayOf(given: string | undefined, env: NodeJS.ProcessEnv = pr
           return response
         } catch (error) {
           // Who was never there may be another one than was meant: that is not waited for.
-          throw hasBegun || signal.aborted ? error : failureOf(error, base)
+          throw hasBegun || signal.aborted ? error : failureOf(error, base, hint)
         }
       }
       try {
         yield* follow(open, options, text => text)
       } catch (error) {
-        throw failureOf(error, base)
+        throw failureOf(error, base, hint)
       }
     },
   }
@@ -157,10 +160,10 @@ function variable(name: string, env: NodeJS.ProcessEnv): string | undefined {
 }
 
 /** As it is told; what is no word of the gateway's stays as it is. */
-function failureOf(error: unknown, { origin }: URL): unknown {
+function failureOf(error: unknown, { origin }: URL, hint: string): unknown {
   if (error instanceof PosternUnreachable) {
     const why = error.message.replace(/^no gateway answers: /, '')
-    return new Failure(exit.unreachable, `No gateway answers at ${origin}: ${why}`, { cause: error })
+    return new Failure(exit.unreachable, `No gateway answers at ${origin}: ${why}${hint}`, { cause: error })
   }
   if (!(error instanceof PosternProblem)) return error
   const { status, message, errors } = error

@@ -79,6 +79,8 @@ test('init writes what a start needs, says what comes next, and overwrites nothi
     expect(after.stdout).toMatch(/^ok +gateway +it answers at .* and is ready$/m)
     expect(after.stdout).toMatch(/^ok +secrets/m)
     expect(after.stdout).toContain('a gateway has it open')
+    // With its write-ahead log, where all of it still is.
+    expect(after.stdout).toMatch(/^ok +database .* [\d.]{3,} kB, a gateway/m)
     // The inbox and all beside it are read by nobody else.
     const data = join(at, 'data')
     expect(statSync(data).mode & 0o777).toBe(0o700)

@@ -100,6 +100,16 @@ test('an id that would lead to another route is none', async () => {
   }
 })
 
+test('who names no gateway is told how, where none answers', async () => {
+  const { code, stderr } = await runCommand(['sources'], { env: { PORT: '9', POSTERN_TOKEN: testToken } })
+  expect({ code, stderr }).toEqual({
+    code: 4,
+    stderr: expect.stringMatching(
+      /^No gateway answers at http:\/\/127\.0\.0\.1:9: .+; --url or POSTERN_URL says where one is\n$/,
+    ),
+  })
+})
+
 describe('events', () => {
   test('list is a table, without what a terminal would obey', async () => {
     const { code, stdout } = await postern('events', 'list')
