@@ -6,10 +6,11 @@
 //   by words                       the engine's search index, asked for the kinds and the refs as well
 // A filter that no index carries is answered by walking the log in windows, each one short read transaction.
 // One set of queries for both engines: what each does in its own way is its EngineParts.
-import { CompiledQuery, type Expression, type Kysely, type SelectQueryBuilder, type SqlBool, sql } from 'kysely'
+import { CompiledQuery, type Expression, type Kysely, type SqlBool, sql } from 'kysely'
 import { matchesGlob, matchesType } from '../globs.ts'
 import type { Scanned } from './deliveries.ts'
 import { Entries } from './entries.ts'
+import { dataBytesMax, eventRows, narrowed, type Row, type Rows, readRows } from './event-rows.ts'
 import { hasRefs, isOpen, refsOf } from './filters.ts'
 import type { StoredEvent } from './record.ts'
 import type { SearchReads } from './search/reading.ts'
@@ -31,14 +32,15 @@ const budgetMs = 2_000
 const searchBudgetMs = 100
 
 type Kind = Omit<KindsTable, 'id'> & { id: number }
-type Rows = SelectQueryBuilder<Tables, 'events', Row>
-type Row = Omit<StoredEvent, keyof Omit<KindsTable, 'id'>> & { kind: number; request: number | null }
 
 /** Where a list may look: sequences from `low` to `high`, both included. */
 interface Bounds {
   low: number
   high: number
 }
+
+/** `isCut`: there are more in it, and they are too large to be read with these. */
+type Walk = (at: number, bounds: Bounds, wanted: number) => Promise<{ rows: Row[]; next: number; isCut?: boolean }>
 
 /**
  * Sequences of events that may have all the refs, in order, and the last one looked at, null where there are no more.
@@ -67,6 +69,7 @@ interface MinutesFound {
 
 export class Queries extends Entries {
   readonly #db: Kysely<Tables>
+  readonly #first: Kysely<Tables>
   readonly #parts: EngineParts
   readonly search: Search
   #kinds = new Map<number, Kind>()
@@ -74,10 +77,11 @@ export class Queries extends Entries {
   /** As it was last seen: nothing is ever added before the oldest, so that nobody need look there again. */
   #seen = { epoch: '', head: 0, oldest: 0 }
 
-  /** Without `search` it is not asked by words. */
-  constructor(db: Kysely<Tables>, parts: EngineParts, search?: SearchReads) {
+  /** Without `search` it is not asked by words. What is one short look-up is read by `first`. */
+  constructor(db: Kysely<Tables>, parts: EngineParts, search?: SearchReads, first = db) {
     super(db)
     this.#db = db
+    this.#first = first
     this.#parts = parts
     this.search = new Search(search)
   }
@@ -98,6 +102,7 @@ export class Queries extends Entries {
     const kinds = await this.#matchingKinds(filter)
 
     const events: StoredEvent[] = []
+    let length = 0
     const deadline = performance.now() + (search === undefined ? budgetMs : searchBudgetMs)
     let at = newest ? bounds.high : bounds.low
     const walk = this.#walk(filter, kinds, newest)
@@ -106,7 +111,9 @@ export class Queries extends Entries {
       const window = await walk(at, bounds, limit - events.length)
       for (const row of window.rows) events.push(await this.#stored(row))
       at = window.next
-      if (events.length >= limit || performance.now() > deadline) break
+      length += window.rows.reduce((sum, { data }) => sum + data.length, 0)
+      if (window.isCut === true && events.length > 0) break
+      if (events.length >= limit || length >= dataBytesMax || performance.now() > deadline) break
     }
     const more = newest ? at >= bounds.low : at <= bounds.high
     const last = newest ? at + 1 : at - 1
@@ -114,7 +121,7 @@ export class Queries extends Entries {
   }
 
   async event(id: Buffer): Promise<StoredEvent | undefined> {
-    const row = await this.#rows()
+    const row = await eventRows(this.#first)
       .innerJoin('identities', 'identities.sequence', 'events.sequence')
       .where('identities.id', '=', id)
       .executeTakeFirst()
@@ -122,7 +129,7 @@ export class Queries extends Entries {
   }
 
   async requestOf(event: StoredEvent): Promise<KeptRequest | undefined> {
-    const row = await this.#db
+    const row = await this.#first
       .selectFrom('events')
       .innerJoin('requests', join =>
         join.on('requests.sequence', '=', sql<number>`coalesce(events.request, events.sequence)`),
@@ -167,7 +174,7 @@ export class Queries extends Entries {
 
   async bySequence(sequences: readonly number[]): Promise<StoredEvent[]> {
     const { rows } = await this.#again('bySequence', [this.#parts.list(sequences)], () =>
-      this.#rows().where(this.#parts.isListed('events.sequence', sequences)),
+      eventRows(this.#db).where(this.#parts.isListed('events.sequence', sequences)),
     )
     return Promise.all(rows.map(row => this.#stored(row)))
   }
@@ -178,20 +185,20 @@ export class Queries extends Entries {
   }
 
   /** Rows of one window from `at`, and where the next one begins. */
-  #walk(filter: EventFilter, kinds: readonly number[] | undefined, newest: boolean) {
+  #walk(filter: EventFilter, kinds: readonly number[] | undefined, newest: boolean): Walk {
     const refs = refsOf(filter)
     const residual = (query: Rows) => narrowed(query, filter)
     const direction = newest ? 'desc' : 'asc'
     const step = newest ? -1 : 1
     const ended = (bounds: Bounds) => (newest ? bounds.low - 1 : bounds.high + 1)
+    const listed = (sequences: readonly number[]) => {
+      const query = residual(eventRows(this.#db)).where(this.#parts.isListed('events.sequence', sequences))
+      return kinds === undefined ? query : query.where('events.kind', 'in', kinds)
+    }
+    const read = (query: Rows) => readRows(this.#db, this.#parts.isListed, query, direction)
 
     if (filter.q !== undefined) {
-      const read = (found: readonly number[]) => {
-        let query = residual(this.#rows()).where(this.#parts.isListed('events.sequence', found))
-        if (kinds !== undefined) query = query.where('events.kind', 'in', kinds)
-        return query.orderBy('events.sequence', direction).execute()
-      }
-      return this.search.walk({ filter: { ...filter, q: filter.q }, kinds, newest, read })
+      return this.search.walk({ filter: { ...filter, q: filter.q }, kinds, newest, read: found => read(listed(found)) })
     }
     if (refs.length > 0) {
       let widening = 1
@@ -206,12 +213,11 @@ export class Queries extends Entries {
         const beyond = last === null ? ended(bounds) : last + step
         const some = kinds === undefined ? found.slice(0, most) : found
         if (some.length === 0) return { rows: [], next: beyond }
-        let query = residual(this.#rows()).where(this.#parts.isListed('events.sequence', some))
-        if (kinds !== undefined) query = query.where('events.kind', 'in', kinds)
-        const all = await query.orderBy('events.sequence', direction).limit(most).execute()
-        const rows = all.filter(row => hasRefs(row, refs)).slice(0, wanted)
+        const all = await read(listed(some).limit(most))
+        const rows = all.rows.filter(row => hasRefs(row, refs)).slice(0, wanted)
         if (rows.length === wanted) return { rows, next: rows.at(-1)!.sequence + step }
-        if (all.length === most) return { rows, next: all.at(-1)!.sequence + step }
+        if (all.cut !== undefined) return { rows, next: all.cut, isCut: true }
+        if (all.found.length === most) return { rows, next: all.found.at(-1)! + step }
         return { rows, next: some.length < found.length ? some.at(-1)! + step : beyond }
       }
     }
@@ -219,18 +225,20 @@ export class Queries extends Entries {
       return async (at: number, bounds: Bounds, wanted: number) => {
         const chosen = await this.#nextOfKinds(kinds, newest, at, newest ? bounds.low : bounds.high, wanted)
         if (chosen.length === 0) return { rows: [], next: ended(bounds) }
-        const query = residual(this.#rows()).where(this.#parts.isListed('events.sequence', chosen))
-        const rows = await query.orderBy('events.sequence', direction).execute()
+        const { rows, cut } = await read(listed(chosen))
+        if (cut !== undefined) return { rows, next: cut, isCut: true }
         return { rows, next: chosen.length < wanted ? ended(bounds) : chosen.at(-1)! + step }
       }
     }
     return async (at: number, bounds: Bounds, wanted: number) => {
       const low = newest ? Math.max(bounds.low, at - windowSize + 1) : at
       const high = newest ? at : Math.min(bounds.high, at + windowSize - 1)
-      let query = residual(this.#rows()).where('events.sequence', '>=', low).where('events.sequence', '<=', high)
+      let query = residual(eventRows(this.#db)).where('events.sequence', '>=', low)
+      query = query.where('events.sequence', '<=', high)
       if (kinds !== undefined) query = query.where('events.kind', 'in', kinds)
-      const rows = await query.orderBy('events.sequence', direction).limit(wanted).execute()
-      const next = rows.length === wanted ? rows.at(-1)!.sequence + step : newest ? low - 1 : high + 1
+      const { rows, found, cut } = await read(query.limit(wanted))
+      if (cut !== undefined) return { rows, next: cut, isCut: true }
+      const next = found.length === wanted ? found.at(-1)! + step : newest ? low - 1 : high + 1
       return { rows, next }
     }
   }
@@ -266,8 +274,8 @@ export class Queries extends Entries {
   }
 
   async #extentFrom(known: number): Promise<{ head: number; oldest: number; epoch: string }> {
-    const { rows } = await this.#again('extent', [known, 1], () =>
-      this.#db
+    const build = () =>
+      this.#first
         .selectFrom('log')
         .select([
           'head',
@@ -279,8 +287,8 @@ export class Queries extends Entries {
               .orderBy('sequence')
               .limit(1)
               .as('oldest'),
-        ]),
-    )
+        ])
+    const { rows } = await this.#again('extent', [known, 1], build, this.#first)
     const row = rows[0]!
     return { head: row.head, epoch: row.epoch, oldest: row.oldest ?? 0 }
   }
@@ -293,32 +301,14 @@ export class Queries extends Entries {
     name: string,
     parameters: readonly unknown[],
     build: () => { compile(): CompiledQuery<Row> },
+    db = this.#db,
   ): Promise<{ rows: Row[] }> {
     let text = this.#texts.get(name)
     if (text === undefined) {
       text = build().compile().sql
       this.#texts.set(name, text)
     }
-    return this.#db.executeQuery<Row>(CompiledQuery.raw(text, [...parameters]) as CompiledQuery<Row>)
-  }
-
-  #rows(): Rows {
-    return this.#db
-      .selectFrom('events')
-      .select([
-        'events.sequence',
-        'events.id',
-        'events.kind',
-        'events.request',
-        'events.received',
-        'events.subject',
-        'events.vendorid',
-        'events.vendortime',
-        'events.time',
-        'events.sameas',
-        'events.data',
-        'events.traceparent',
-      ])
+    return db.executeQuery<Row>(CompiledQuery.raw(text, [...parameters]) as CompiledQuery<Row>)
   }
 
   /** Of the sequences that exist, those that may have been received in the filter's time. */
@@ -359,7 +349,7 @@ export class Queries extends Entries {
 
   async #readKinds(): Promise<void> {
     const known = Math.max(0, ...this.#kinds.keys())
-    for (const kind of await this.#db.selectFrom('kinds').selectAll().where('id', '>', known).execute()) {
+    for (const kind of await this.#first.selectFrom('kinds').selectAll().where('id', '>', known).execute()) {
       this.#kinds.set(kind.id, kind)
     }
   }
@@ -385,12 +375,4 @@ export function inboxReads(queries: Queries) {
     extent: () => queries.extent(),
     search: { progress: () => queries.search.progress(() => queries.extent()) },
   } satisfies Partial<Store>
-}
-
-function narrowed(query: Rows, { subject, receivedAfter, receivedBefore }: EventFilter): Rows {
-  let rows = query
-  if (subject !== undefined) rows = rows.where('events.subject', '=', subject)
-  if (receivedAfter !== undefined) rows = rows.where('events.received', '>=', receivedAfter)
-  if (receivedBefore !== undefined) rows = rows.where('events.received', '<', receivedBefore)
-  return rows
 }

@@ -3,6 +3,7 @@
 // events' own. All of it is bounded: see `limits`.
 import type { Expression, Kysely, SqlBool } from 'kysely'
 import { followedAt, isMatter, linksNothing, sameIdentifier } from '../ref-kinds.ts'
+import { dataBytes, dataBytesMax, fitting } from './event-rows.ts'
 import type { Queries } from './queries.ts'
 import { refKeys } from './record.ts'
 import type { TimelinePage, TimelineQuery, TimelineSubject } from './store.ts'
@@ -20,6 +21,8 @@ const limits = {
   subjects: 50,
   /** Candidates at once, where most may be of sources that are not to be seen: none but what is to be seen is read. */
   behind: 10_000,
+  /** Bytes of the data of the events whose refs are followed. */
+  bytes: 4 * dataBytesMax,
 }
 /** How long it goes on behind what is not to be seen, and then how long a page may be looked for, at the most. */
 const budgetMs = 2_000
@@ -47,6 +50,7 @@ interface Mention {
   namespace: string
   subject: string | null
   refs: ReadonlySet<string>
+  bytes: number
 }
 
 /** A subject in a namespace, as one text. */
@@ -91,6 +95,7 @@ class Search {
   readonly #whole = new Map<string, readonly number[]>()
   readonly #deadline = performance.now() + budgetMs
   #truncated = false
+  #bytes = 0
 
   constructor(
     db: Kysely<Tables>,
@@ -196,21 +201,25 @@ class Search {
   async #events(refs: readonly string[], subjects: ReadonlyMap<Place, TimelineSubject>, links: Links) {
     const { from = 0, limit } = this.#query
     const { high } = this.#bounds
-    const picked: number[] = []
+    const picked: Mention[] = []
     const deadline = performance.now() + budgetMs
     let at = Math.max(this.#bounds.low, from + 1)
-    while (at <= high && picked.length <= limit && performance.now() < deadline) {
+    let bytes = 0
+    while (at <= high && picked.length <= limit && bytes < dataBytesMax && performance.now() < deadline) {
       const { sequences, end } = await this.#step(refs, at)
-      await this.#read(sequences)
+      const cut = await this.#read(sequences)
       for (const sequence of sequences) {
+        if (sequence === cut) break
         const mention = this.#seen.get(sequence)
-        if (mention !== undefined && isOf(mention, subjects, links)) picked.push(sequence)
+        if (mention === undefined || !isOf(mention, subjects, links)) continue
+        picked.push(mention)
+        bytes += mention.bytes
       }
-      at = end + 1
+      at = cut ?? end + 1
     }
-    const some = picked.slice(0, limit)
+    const some = fitting(picked.slice(0, limit)).sequences
     const events = await this.#queries.bySequence(some)
-    const next = picked.length > limit ? some.at(-1)! : at <= high ? at - 1 : null
+    const next = picked.length > some.length ? some.at(-1)! : at <= high ? at - 1 : null
     return { events: events.sort((a, b) => a.sequence - b.sequence), next }
   }
 
@@ -242,7 +251,10 @@ class Search {
       else this.#truncated = true
       for (const sequence of sequences) read.push(sequence)
     }
-    await this.#read(ascending(read))
+    const sequences = ascending(read)
+    let isMore = sequences.some(sequence => !this.#seen.has(sequence))
+    while (isMore && this.#bytes < limits.bytes) isMore = (await this.#read(sequences)) !== undefined
+    if (isMore) this.#truncated = true
   }
 
   /** Until `limit` of the ref's events are to be seen: what is not is not counted, so that nothing tells of it. */
@@ -271,20 +283,32 @@ class Search {
     return ascending(rows.filter(({ source }) => sources.includes(source)).map(({ sequence }) => sequence))
   }
 
-  async #read(sequences: readonly number[]): Promise<void> {
+  /** As many of them as one statement reads; the first one that was not. */
+  async #read(sequences: readonly number[]): Promise<number | undefined> {
     const unseen = sequences.filter(sequence => !this.#seen.has(sequence))
-    if (unseen.length === 0) return
-    for (const sequence of unseen) this.#seen.set(sequence, undefined)
+    if (unseen.length === 0) return undefined
+    const sized = await this.#db
+      .selectFrom('events')
+      .select(['events.sequence', dataBytes])
+      .where(this.#parts.isListed('events.sequence', unseen))
+      .orderBy('events.sequence')
+      .execute()
+    const { sequences: some, cut } = fitting(sized)
+    for (const sequence of unseen) if (cut === undefined || sequence < cut) this.#seen.set(sequence, undefined)
     const rows = await this.#db
       .selectFrom('events')
       .innerJoin('kinds', 'kinds.id', 'events.kind')
       .select(['events.sequence', 'events.subject', 'events.data', 'kinds.namespace'])
-      .where(this.#parts.isListed('events.sequence', unseen))
+      .where(this.#parts.isListed('events.sequence', some))
       .execute()
+    const bytesOf = new Map(sized.map(({ sequence, bytes }) => [sequence, bytes]))
     for (const { sequence, namespace, subject, data } of rows) {
+      const bytes = bytesOf.get(sequence)!
+      this.#bytes += bytes
       const { refs } = JSON.parse(data) as { refs: Record<string, string> }
-      this.#seen.set(sequence, { sequence, namespace, subject, refs: new Set(refKeys(refs, subject)) })
+      this.#seen.set(sequence, { sequence, namespace, subject, refs: new Set(refKeys(refs, subject)), bytes })
     }
+    return cut
   }
 
   /** All that was looked at, as it came into the log. */

@@ -5,6 +5,7 @@ import { testDeliveries } from './store/deliveries.ts'
 import { testEntries } from './store/entries.ts'
 import { testFigures } from './store/figures.ts'
 import type { OpenStore } from './store/inbox.ts'
+import { testLargeData } from './store/large-data.ts'
 import { testLists } from './store/lists.ts'
 import { testRetention } from './store/retention.ts'
 import { testSearch } from './store/search.ts'
@@ -24,6 +25,7 @@ export function testStore({ name, open, openSearched }: StoreEngine): void {
     testAppends(open)
     testEntries(open)
     testLists(open)
+    testLargeData(open)
     testTimelines(open)
     testFigures(open)
     testRetention(open)

@@ -22,8 +22,8 @@ interface Walk<Row> {
   filter: EventFilter & { q: string }
   kinds: readonly number[] | undefined
   newest: boolean
-  /** Those of these events that the filter takes, refs aside, in the walk's order. */
-  read(sequences: readonly number[]): Promise<Row[]>
+  /** Those of these events that the filter takes, refs aside, in the walk's order; `cut` is the first one not read. */
+  read(sequences: readonly number[]): Promise<{ rows: Row[]; cut: number | undefined }>
 }
 
 export function indexedOf(
@@ -78,9 +78,11 @@ export class Search {
       const { found, last } = await find({ ...range, limit })
       const ended = newest ? bounds.low - 1 : bounds.high + 1
       const beyond = last === null ? ended : last + step
-      const all = found.length === 0 ? [] : await read(found)
+      if (found.length === 0) return { rows: [], next: beyond }
+      const { rows: all, cut } = await read(found)
       const rows = (refs.length === 0 ? all : all.filter(row => hasRefs(row, refs))).slice(0, wanted)
-      return { rows, next: rows.length === wanted ? rows.at(-1)!.sequence + step : beyond }
+      if (rows.length === wanted) return { rows, next: rows.at(-1)!.sequence + step }
+      return { rows, next: cut ?? beyond, isCut: cut !== undefined }
     }
   }
 

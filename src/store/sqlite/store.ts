@@ -57,6 +57,8 @@ export async function openSqliteInbox(
   await writer.run({ op: 'remember' })
   const reader = new Reader(path)
   const reading = kyselyOver((sql, parameters) => reader.run(sql, parameters))
+  // What every request waits for, and is short: lists, searches and timelines come after it.
+  const first = kyselyOver((sql, parameters) => reader.run(sql, parameters, { first: true }))
   const filling =
     search &&
     new Filling({
@@ -65,7 +67,7 @@ export async function openSqliteInbox(
       remade: () => reader.searchRemade(),
       observer,
     })
-  const queries = new Queries(reading, readingParts, filling && searchReads(reader, filling))
+  const queries = new Queries(reading, readingParts, filling && searchReads(reader, filling), first)
   const forgotten = { below: 1 }
   const run = <Value>(command: Command, pieces: readonly Uint8Array[] = []) => writer.run<Value>(command, pieces)
   const outcomes = async (answer: Promise<AppendOutcome[] | null>) => (await answer) ?? []
@@ -73,8 +75,8 @@ export async function openSqliteInbox(
 
   const store: Store = {
     deliveries: sqliteDeliveries({ writer, queries, reading, writing }),
-    tokens: tokens({ reading, writing }),
-    audit: audit({ reading, writing }),
+    tokens: tokens({ reading: first, writing }),
+    audit: audit({ reading: first, writing }),
     channel: () => ({ engine: 'sqlite', path, port: thread.attach() }),
     owns: () => true,
     onAppended: listener => writer.onAppended(listener),
@@ -143,7 +145,7 @@ export async function openSqliteInbox(
 
 function searchReads(reader: Reader, filling: Filling): SearchReads {
   const ask = async <Row>(sql: string, parameters: readonly unknown[]) =>
-    (await reader.run<{ rows: Row[] }>(sql, parameters, 'search')).rows
+    (await reader.run<{ rows: Row[] }>(sql, parameters, { of: 'search' })).rows
   return sqliteSearchReads(ask, () => filling.damaged())
 }
 

@@ -1,8 +1,10 @@
 // The main thread's ends of the writer and the reader: promises for what they are told.
 import { MessageChannel, type MessagePort, type Transferable, Worker } from 'node:worker_threads'
+import PQueue from 'p-queue'
 import { AppError } from '../../errors.ts'
 import type { StoreObserver } from '../store.ts'
 import { type Command, pack, type Result } from './commands.ts'
+import type { ReadMessage } from './reader-thread.ts'
 
 interface Waiting {
   resolve(value: unknown): void
@@ -222,13 +224,25 @@ export function writerOver(port: MessagePort): Writer {
   return writer
 }
 
-/** Sends queries one by one and matches the answers by number. */
+/** Statements that the reader has at once: one at work, and one so that it need not wait for the next. */
+const statementsOut = 2
+
+/** What a statement is of, beside the inbox itself: the search index; and whether it goes before what is long. */
+export interface Reading {
+  of?: 'inbox' | 'search'
+  first?: boolean
+}
+
+/** Sends queries one by one, short ones before long ones, and matches the answers by number. */
 export class Reader {
   readonly #worker: Worker
   readonly #waiting = new Map<number, Waiting>()
   readonly #exited: Promise<void>
+  /** What the thread has been sent goes in its order: whoever has the right of way waits here for few of them. */
+  readonly #queue = new PQueue({ concurrency: statementsOut })
   #number = 0
   #ended: AppError | undefined
+  #closing = false
 
   constructor(path: string) {
     this.#worker = start('reader-thread', path)
@@ -247,13 +261,13 @@ export class Reader {
     })
   }
 
-  /** `of`: the inbox, or its search index. */
-  run<Value>(sql: string, parameters: readonly unknown[], of: 'inbox' | 'search' = 'inbox'): Promise<Value> {
-    if (this.#ended !== undefined) return Promise.reject(this.#ended)
-    const { promise, resolve, reject } = Promise.withResolvers<unknown>()
-    this.#waiting.set(++this.#number, { resolve, reject })
-    this.#worker.postMessage({ number: this.#number, sql, parameters, of })
-    return promise as Promise<Value>
+  run<Value>(
+    sql: string,
+    parameters: readonly unknown[],
+    { of = 'inbox', first = false }: Reading = {},
+  ): Promise<Value> {
+    if (this.#closing) return Promise.reject(new AppError('unavailable', 'the store is closing'))
+    return this.#queue.add(() => this.#send<Value>({ sql, parameters, of }), { priority: first ? 1 : 0 })
   }
 
   /** The search index is another file from now on. */
@@ -261,9 +275,20 @@ export class Reader {
     this.#worker.postMessage('remade')
   }
 
+  /** What was asked before is answered. */
   async close(): Promise<void> {
+    this.#closing = true
+    await this.#queue.onIdle()
     this.#worker.postMessage('close')
     await this.#exited
+  }
+
+  #send<Value>(statement: Omit<ReadMessage, 'number'>): Promise<Value> {
+    if (this.#ended !== undefined) return Promise.reject(this.#ended)
+    const { promise, resolve, reject } = Promise.withResolvers<unknown>()
+    this.#waiting.set(++this.#number, { resolve, reject })
+    this.#worker.postMessage({ number: this.#number, ...statement })
+    return promise as Promise<Value>
   }
 
   #end(error: AppError): void {
