@@ -59,10 +59,10 @@ export function eventRoutes({ store, readers, cursor, isLive }: EventRoutesParts
       },
       problems: ['bad_cursor', 'position_gone'],
     },
-    async ({ context, principal, query }) => {
-      const { limit = limitDefault, cursor: given, after, wait, order: asked, include, ...filters } = query
+    async ({ context, principal, query: parameters }) => {
+      const { limit = limitDefault, cursor: given, after, wait, order: direction, include, ...filters } = parameters
       const originals = originalsFor(principal, include)
-      if (after !== undefined && (given !== undefined || asked !== undefined)) {
+      if (after !== undefined && (given !== undefined || direction !== undefined)) {
         throw badParameter('after', 'expected neither `cursor` nor `order` beside `after`, which is ascending')
       }
       if (wait !== undefined && after === undefined) {
@@ -74,25 +74,29 @@ export function eventRoutes({ store, readers, cursor, isLive }: EventRoutesParts
           'expected no `wait` beside `q`: what can be searched comes later than what is committed',
         )
       }
-      const order = after !== undefined ? 'oldest' : (asked ?? 'newest')
+      const order = after !== undefined ? 'oldest' : (direction ?? 'newest')
       const filter = limitedTo(principal, filterOf(filters))
       const question = { ...filter, order }
-      let page: EventPage
+      const asked = { originals, question, isPositioned: after !== undefined }
       if (after === undefined) {
         const from = given === undefined ? undefined : cursor.read(given, question)
-        page = await store.list({ filter, order, limit, ...(from === undefined ? {} : { from }) })
-      } else {
-        const query = { filter, order, limit, from: after } as const
-        if (wait === undefined || wait === 0) page = await store.list(query)
-        else {
-          await assertPosition(store, after)
-          page = await waitForPage(context.env.outgoing, readers, query, wait)
-          if (!(await isLive(principal))) return unauthenticated(context)
-        }
-        // After the read: what is there now was there then.
-        await assertPosition(store, after)
+        const query = { filter, order, limit, ...(from === undefined ? {} : { from }) }
+        return readers.pages.run(principal, async () => listed(await store.list(query), asked))
       }
-      return listed(page, { originals, question, isPositioned: after !== undefined })
+      const query = { filter, order, limit, from: after } as const
+      if (wait === undefined || wait === 0) {
+        return readers.pages.run(principal, async () => {
+          const page = await store.list(query)
+          // After the read: what is there now was there then.
+          await assertPosition(store, after)
+          return listed(page, asked)
+        })
+      }
+      await assertPosition(store, after)
+      const page = await waitForPage(context.env.outgoing, readers, principal, query, wait)
+      if (!(await isLive(principal))) return unauthenticated(context)
+      await assertPosition(store, after)
+      return listed(page, asked)
     },
   )
 
@@ -135,6 +139,7 @@ export function eventRoutes({ store, readers, cursor, isLive }: EventRoutesParts
       const { incoming, outgoing } = context.env
       if (incoming.method === 'HEAD') return new Response(null, { headers: streamHeaders })
       await openStream(outgoing, readers, {
+        principal,
         filter: limitedTo(principal, filterOf(filters)),
         originals,
         position,

@@ -6,6 +6,7 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { AppError } from '../errors.ts'
 import { type StoredEvent, sequenceText } from '../store/record.ts'
 import type { EventFilter } from '../store/store.ts'
+import type { Principal } from './access.ts'
 import { Bell } from './bell.ts'
 import { type EventText, eventTexts } from './event-texts.ts'
 import type { Originals } from './originals.ts'
@@ -27,6 +28,7 @@ export const exportHeaders = {
 }
 
 export interface ExportQuery {
+  principal: Principal
   filter: EventFilter
   originals: Originals
   order: 'newest' | 'oldest'
@@ -39,7 +41,7 @@ export interface ExportQuery {
 /** Resolves once it has begun; its place is reserved. Throws AppError before anything is answered. */
 export async function openExport(outgoing: ServerResponse, readers: Readers, query: ExportQuery): Promise<void> {
   const running = new ExportStream(outgoing, readers, query)
-  const leave = readers.enter(running)
+  const leave = readers.enter(running, query.principal)
   outgoing.once('close', leave)
   try {
     await running.begin()

@@ -37,7 +37,7 @@ export function exportRoutes({ readers, isLive }: ExportRoutesParts): ApiRoute[]
         audit: 'event.export',
         before({ context, principal, query: { include } }) {
           originalsFor(principal, include)
-          readers.reserveExport(context.env.outgoing)
+          readers.reserveExport(context.env.outgoing, principal)
         },
         query: exportParameters,
         answers: {
@@ -58,6 +58,7 @@ export function exportRoutes({ readers, isLive }: ExportRoutesParts): ApiRoute[]
         const { incoming, outgoing } = context.env
         if (incoming.method === 'HEAD') return new Response(null, { headers: exportHeaders })
         await openExport(outgoing, readers, {
+          principal,
           filter: limitedTo(principal, filterOf(filters)),
           originals,
           order,

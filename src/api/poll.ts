@@ -2,6 +2,7 @@
 // over, with how far was looked. It ends early when whoever asked goes away or the gateway stops.
 import type { ServerResponse } from 'node:http'
 import type { EventPage, EventQuery } from '../store/store.ts'
+import type { Principal } from './access.ts'
 import { Bell } from './bell.ts'
 import { eventMatcher } from './event-filter.ts'
 import type { Readers } from './readers.ts'
@@ -10,6 +11,7 @@ import type { Readers } from './readers.ts'
 export async function waitForPage(
   outgoing: ServerResponse,
   readers: Readers,
+  principal: Principal,
   query: EventQuery & { from: number },
   waitSeconds: number,
 ): Promise<EventPage> {
@@ -21,7 +23,7 @@ export async function waitForPage(
     isOver = true
     bell.ring()
   }
-  const leave = readers.enter({ beat() {}, end })
+  const leave = readers.enter({ beat() {}, end }, principal)
   const callOff = timers.after(waitSeconds * 1_000, end)
   outgoing.once('close', end)
   let leaveTail = () => {}

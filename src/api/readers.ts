@@ -6,6 +6,8 @@ import { AppError } from '../errors.ts'
 import type { Log } from '../observe/log.ts'
 import type { StoredEvent } from '../store/record.ts'
 import type { Store } from '../store/store.ts'
+import type { Principal } from './access.ts'
+import { PageReads } from './page-reads.ts'
 import { SharedEvent } from './shared-event.ts'
 import { Tail } from './tail.ts'
 
@@ -17,8 +19,12 @@ const largeBytes = 256 * 1024
 export interface ReaderLimits {
   /** Streams and waiting requests at once. */
   readersMax: number
+  /** Of them, those of one token. The environment's may have all. */
+  readersOfToken: number
   /** Of them, exports at once. */
   exportsMax: number
+  exportsOfToken: number
+  exportsOfAdmin: number
   /** How often a stream says that it is there, and is looked at whether it gets anywhere. */
   heartbeatMs: number
   /** What streams hold of large blocks that their readers have not taken yet, all together. */
@@ -29,7 +35,10 @@ export interface ReaderLimits {
 
 const defaults: ReaderLimits = {
   readersMax: 200,
+  readersOfToken: 50,
   exportsMax: 8,
+  exportsOfToken: 2,
+  exportsOfAdmin: 4,
   heartbeatMs: 15_000,
   heldBytesMax: 128 * 1024 * 1024,
   stalledBeatsMax: 2,
@@ -60,8 +69,10 @@ export class Readers {
   readonly timers: Timers
   readonly tail: Tail
   readonly limits: Readonly<ReaderLimits>
-  readonly #readers = new Set<Reader>()
-  readonly #exports = new Set<ServerResponse>()
+  readonly pages = new PageReads()
+  /** Each with its token's id. */
+  readonly #readers = new Map<Reader, string | null>()
+  readonly #exports = new Map<ServerResponse, string | null>()
   readonly #held = new Map<Holder, Buffer>()
   readonly #originals = new PQueue({ concurrency: originalsAtOnce })
   readonly #stopBeating: () => void
@@ -77,9 +88,9 @@ export class Readers {
   }
 
   /** Throws AppError `unavailable` where there are too many already, or this is ending. Returns how to leave. */
-  enter(reader: Reader): () => void {
-    this.#assertRoom()
-    this.#readers.add(reader)
+  enter(reader: Reader, principal: Principal): () => void {
+    this.#assertRoom(principal)
+    this.#readers.set(reader, principal.tokenId)
     return () => {
       this.#readers.delete(reader)
       this.#held.delete(reader as Holder)
@@ -87,13 +98,19 @@ export class Readers {
   }
 
   /** The same for an export, of which there may be fewer: each of them keeps the store busy. Until `outgoing` closes. */
-  reserveExport(outgoing: ServerResponse): void {
-    if (this.#exports.size >= this.limits.exportsMax) {
-      throw new AppError('unavailable', `${this.limits.exportsMax} exports are under way already`)
+  reserveExport(outgoing: ServerResponse, principal: Principal): void {
+    const { exportsMax, exportsOfToken, exportsOfAdmin } = this.limits
+    const { tokenId } = principal
+    const share = tokenId === null ? exportsOfAdmin : exportsOfToken
+    if (this.#exports.size >= exportsMax) {
+      throw new AppError('unavailable', `${exportsMax} exports are under way already`)
     }
-    this.#assertRoom()
+    if (countOf(this.#exports, tokenId) >= share) {
+      throw new AppError('unavailable', `${share} exports of this token are under way already`)
+    }
+    this.#assertRoom(principal)
     if (outgoing.destroyed) return
-    this.#exports.add(outgoing)
+    this.#exports.set(outgoing, tokenId)
     outgoing.once('close', () => this.#exports.delete(outgoing))
   }
 
@@ -127,13 +144,17 @@ export class Readers {
   close(): void {
     this.#closed = true
     this.#stopBeating()
-    for (const reader of [...this.#readers]) reader.end()
+    for (const reader of [...this.#readers.keys()]) reader.end()
   }
 
-  #assertRoom(): void {
+  #assertRoom({ tokenId }: Principal): void {
     if (this.#closed) throw new AppError('unavailable', 'the gateway is stopping')
-    if (this.#readers.size >= this.limits.readersMax) {
-      throw new AppError('unavailable', `${this.limits.readersMax} readers wait for news already`)
+    const { readersMax, readersOfToken } = this.limits
+    if (this.#readers.size >= readersMax) {
+      throw new AppError('unavailable', `${readersMax} readers wait for news already`)
+    }
+    if (tokenId !== null && countOf(this.#readers, tokenId) >= readersOfToken) {
+      throw new AppError('unavailable', `${readersOfToken} readers of this token wait for news already`)
     }
   }
 
@@ -145,6 +166,12 @@ export class Readers {
     if (this.#readers.size === 0) return
     // Should a wake-up ever be missed, nobody waits for longer than this.
     this.tail.look()
-    for (const reader of [...this.#readers]) reader.beat()
+    for (const reader of [...this.#readers.keys()]) reader.beat()
   }
+}
+
+function countOf(readers: ReadonlyMap<unknown, string | null>, token: string | null): number {
+  let count = 0
+  for (const tokenId of readers.values()) if (tokenId === token) count++
+  return count
 }

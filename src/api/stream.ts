@@ -5,6 +5,7 @@ import type { ServerResponse } from 'node:http'
 import { AppError } from '../errors.ts'
 import { sequenceText } from '../store/record.ts'
 import type { EventFilter } from '../store/store.ts'
+import type { Principal } from './access.ts'
 import { Bell } from './bell.ts'
 import { eventMatcher } from './event-filter.ts'
 import type { Originals } from './originals.ts'
@@ -30,6 +31,7 @@ export const streamHeaders = {
 }
 
 export interface StreamQuery {
+  principal: Principal
   filter: EventFilter
   originals: Originals
   /** What is behind it is sent. */
@@ -44,7 +46,7 @@ export interface StreamQuery {
  */
 export async function openStream(outgoing: ServerResponse, readers: Readers, query: StreamQuery): Promise<void> {
   const stream = new EventStream(outgoing, readers, query)
-  const leave = readers.enter(stream)
+  const leave = readers.enter(stream, query.principal)
   let leaveTail = () => {}
   outgoing.once('close', () => {
     leave()

@@ -6,11 +6,13 @@ import { eventExample, eventForm, listForm } from './event-form.ts'
 import { eventTexts } from './event-texts.ts'
 import { originalsFor } from './originals.ts'
 import { limitDefault, pageParameters, subjectParameter } from './parameters.ts'
+import type { Readers } from './readers.ts'
 import { json } from './resource.ts'
 import { type ApiRoute, defineRoute } from './route.ts'
 
 export interface TimelineRoutesParts {
   store: Store
+  readers: Pick<Readers, 'pages'>
   cursor: Cursors
 }
 
@@ -63,7 +65,7 @@ const example: z.input<typeof timelineForm> = {
   truncated: false,
 }
 
-export function timelineRoutes({ store, cursor }: TimelineRoutesParts): ApiRoute[] {
+export function timelineRoutes({ store, readers, cursor }: TimelineRoutesParts): ApiRoute[] {
   return [
     defineRoute(
       {
@@ -84,27 +86,29 @@ export function timelineRoutes({ store, cursor }: TimelineRoutesParts): ApiRoute
       async ({ principal, query: { subject, namespace, limit = limitDefault, cursor: given } }) => {
         const sources = principal.sources ?? undefined
         const question = { timeline: subject, namespace, sources }
-        const page = await store.timeline({
-          subject,
-          limit,
-          ...(namespace === undefined ? {} : { namespace }),
-          ...(sources === undefined ? {} : { sources }),
-          ...(given === undefined ? {} : { from: cursor.read(given, question) }),
-        })
-        const items: string[] = []
-        let length = 0
-        let last = page.next
-        // A page cut short goes on behind the last event that is in it.
-        for await (const chunk of eventTexts(store, page.events, originalsFor(principal, undefined))) {
-          for (const { text } of chunk) length += items[items.push(text) - 1]!.length
-          if (length > pageLengthMax && items.length < page.events.length) {
-            last = page.events[items.length - 1]!.sequence
-            break
+        return readers.pages.run(principal, async () => {
+          const page = await store.timeline({
+            subject,
+            limit,
+            ...(namespace === undefined ? {} : { namespace }),
+            ...(sources === undefined ? {} : { sources }),
+            ...(given === undefined ? {} : { from: cursor.read(given, question) }),
+          })
+          const items: string[] = []
+          let length = 0
+          let last = page.next
+          // A page cut short goes on behind the last event that is in it.
+          for await (const chunk of eventTexts(store, page.events, originalsFor(principal, undefined))) {
+            for (const { text } of chunk) length += items[items.push(text) - 1]!.length
+            if (length > pageLengthMax && items.length < page.events.length) {
+              last = page.events[items.length - 1]!.sequence
+              break
+            }
           }
-        }
-        const next = last === null ? null : cursor.write(last, question)
-        const rest = JSON.stringify({ next, subjects: page.subjects, truncated: page.truncated })
-        return json(`{"items":[${items.join(',')}],${rest.slice(1)}`)
+          const next = last === null ? null : cursor.write(last, question)
+          const rest = JSON.stringify({ next, subjects: page.subjects, truncated: page.truncated })
+          return json(`{"items":[${items.join(',')}],${rest.slice(1)}`)
+        })
       },
     ),
   ]

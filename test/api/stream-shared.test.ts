@@ -1,5 +1,6 @@
 // What many readers cost: the end of the log is read once for all of them, large originals are bounded over all of them.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { adminPrincipal } from '../../src/api/access.ts'
 import { Readers } from '../../src/api/readers.ts'
 import type { SharedEvent } from '../../src/api/shared-event.ts'
 import { Tail } from '../../src/api/tail.ts'
@@ -175,7 +176,7 @@ describe('readers', () => {
     const timers = new HeldTimers()
     const readers = new Readers({ store: log.store, log: quiet, timers })
     const leave = await readers.tail.join(() => {})
-    readers.enter({ beat() {}, end() {} })
+    readers.enter({ beat() {}, end() {} }, adminPrincipal)
     await until('it has looked', () => log.lists === 1)
     log.head++
     timers.beat()

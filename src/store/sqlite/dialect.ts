@@ -13,8 +13,21 @@ const sqlite: Engine = {
   begin: 'begin immediate',
 }
 
+/** Kysely would send one statement after the other, each once the one before it is answered. */
+class UnorderedAdapter extends SqliteAdapter {
+  override get supportsMultipleConnections(): boolean {
+    return true
+  }
+}
+
 export function kyselyOver(run: Run): Kysely<Tables> {
   return kyselyOf(async (sql, parameters) => asBuffers(await run(sql, parameters)), sqlite)
+}
+
+/** For reading alone: in which order the statements are run is the matter of `run`. */
+export function unorderedKyselyOver(run: Run): Kysely<Tables> {
+  const engine = { ...sqlite, createAdapter: () => new UnorderedAdapter(), begin: null }
+  return kyselyOf(async (sql, parameters) => asBuffers(await run(sql, parameters)), engine)
 }
 
 /** A Buffer arrives from another thread as a plain Uint8Array. */

@@ -17,7 +17,7 @@ import { tokens } from '../token-queries.ts'
 import { wideReads } from '../wide-reads.ts'
 import type { Command } from './commands.ts'
 import { sqliteDeliveries } from './deliveries.ts'
-import { kyselyOver } from './dialect.ts'
+import { kyselyOver, unorderedKyselyOver } from './dialect.ts'
 import { appendCommand, eventFields, eventPieces, requestFields, requestPieces } from './fields.ts'
 import { readingParts } from './reading.ts'
 import { expireEvents } from './retention.ts'
@@ -56,9 +56,9 @@ export async function openSqliteInbox(
   }
   await writer.run({ op: 'remember' })
   const reader = new Reader(path)
-  const reading = kyselyOver((sql, parameters) => reader.run(sql, parameters))
+  const reading = unorderedKyselyOver((sql, parameters) => reader.run(sql, parameters))
   // What every request waits for, and is short: lists, searches and timelines come after it.
-  const first = kyselyOver((sql, parameters) => reader.run(sql, parameters, { first: true }))
+  const first = unorderedKyselyOver((sql, parameters) => reader.run(sql, parameters, { first: true }))
   const filling =
     search &&
     new Filling({

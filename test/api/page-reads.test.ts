@@ -1,0 +1,112 @@
+// Lists and timelines that are asked for at once: a few are read, some wait, and the rest come again later.
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { adminPrincipal } from '../../src/api/access.ts'
+import { PageReads } from '../../src/api/page-reads.ts'
+import { startTestGateway, type TestGateway } from '../support/gateway.ts'
+import { HeldTimers } from '../support/held-timers.ts'
+import { plain, plainBody } from '../support/plain-adapter.ts'
+import { expectProblem } from '../support/problem.ts'
+import { tokenOf } from '../support/tokens.ts'
+import { until } from '../support/until.ts'
+
+let gateway: TestGateway
+const timers = new HeldTimers()
+beforeAll(async () => {
+  gateway = await startTestGateway({
+    config: { sources: { core: plain() } },
+    readers: { timers, limits: { readersOfToken: 2, exportsOfToken: 1 } },
+  })
+  await gateway.post('/hooks/core', plainBody({ key: '1' }))
+})
+afterAll(() => gateway.close())
+
+test('of one token 4 are read and 8 wait; another gets its turn, and the rest come again later', async () => {
+  const { store } = gateway.gateway
+  const { list, timeline } = store
+  const [one, two] = [await tokenOf(gateway, ['read']), await tokenOf(gateway, ['read'])]
+  const { promise: free, resolve: release } = Promise.withResolvers<void>()
+  let reading = 0
+  store.list = async query => {
+    reading++
+    await free
+    return list(query)
+  }
+  store.timeline = async query => {
+    reading++
+    await free
+    return timeline(query)
+  }
+  try {
+    let refused = 0
+    const ask = async (path: string) => {
+      const answer = await one.ask(path)
+      if (answer.status === 503) refused++
+      return answer
+    }
+    const paths = ['/events', '/events?after=0000000000000000', '/timeline?subject=loan/1', '/events?order=oldest']
+    const asked = Array.from({ length: 20 }, (_, index) => ask(paths[index % paths.length]!))
+    await until('the rest are refused', () => refused === 8)
+    expect(reading).toBe(4)
+    const other = two.ask('/events')
+    expect((await one.ask('/sources')).status).toBe(200)
+    release()
+    const answers = await Promise.all(asked)
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(12)
+    const [first] = answers.filter(({ status }) => status === 503)
+    expectProblem(first!, 503, 'unavailable')
+    expect(Number(first!.headers['retry-after'])).toBeGreaterThan(0)
+    expect((await other).status).toBe(200)
+    expect((await one.ask('/events')).status, 'and then there is room again').toBe(200)
+  } finally {
+    Object.assign(store, { list, timeline })
+  }
+})
+
+test('all tokens together have 64 that wait, and so has the token of the environment', async () => {
+  const pages = new PageReads()
+  const { promise: free, resolve: release } = Promise.withResolvers<void>()
+  const all = Array.from({ length: 68 }, () => pages.run(adminPrincipal, () => free))
+  for (const tokenId of [null, 'tok_another']) {
+    expect(() => pages.run({ ...adminPrincipal, tokenId }, () => free)).toThrow('ask again later')
+  }
+  release()
+  await Promise.all(all)
+  await expect(pages.run(adminPrincipal, () => Promise.reject(new Error('it fails')))).rejects.toThrow('it fails')
+  expect(await pages.run(adminPrincipal, () => Promise.resolve('read'))).toBe('read')
+})
+
+test('a token has its share of those that wait for news, and leaves others theirs', async () => {
+  const [one, two] = [await tokenOf(gateway, ['read']), await tokenOf(gateway, ['read'])]
+  const path = '/events?after=0000000000000001&wait=60'
+  const all = [one.ask(path), one.ask(path)]
+  await until('both wait', () => timers.waiting === 2)
+  for (const each of [path, '/events/stream']) expectProblem(await one.ask(each), 503, 'unavailable')
+  all.push(two.ask(path), gateway.api(path))
+  await until('the others wait', () => timers.waiting === 4)
+  await gateway.post('/hooks/core', plainBody({ key: '2' }))
+  for (const answer of await Promise.all(all)) expect(answer.status).toBe(200)
+})
+
+test('a token has its share of the exports', async () => {
+  const { store } = gateway.gateway
+  const { list } = store
+  const [one, two] = [await tokenOf(gateway, ['read']), await tokenOf(gateway, ['read'])]
+  const { promise: free, resolve: release } = Promise.withResolvers<void>()
+  let reading = 0
+  store.list = async query => {
+    reading++
+    await free
+    return list(query)
+  }
+  try {
+    const first = one.ask('/events/export')
+    await until('it is under way', () => reading === 1)
+    expectProblem(await one.ask('/events/export'), 503, 'unavailable')
+    const others = [two.ask('/events/export'), gateway.api('/events/export')]
+    release()
+    for (const answer of await Promise.all([first, ...others])) expect(answer.status).toBe(200)
+    expect((await one.ask('/events/export')).status).toBe(200)
+  } finally {
+    store.list = list
+  }
+})
