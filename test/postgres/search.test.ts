@@ -17,10 +17,14 @@ const nodes: Store[] = []
 const open = () => openPostgresStore(postgresOptions(database.url), undefined, { search: { payloadOf: [] } })
 const found = async (store: Store) =>
   (await store.list({ filter: { q: 'every' }, order: 'oldest', limit: 500 })).events.length
+/** None where the range is dropped. */
 const rows = async () => {
-  const [row] = await queryOnce<{ there: boolean }>(database.url, `select to_regclass('search_0') is not null as there`)
-  if (!row!.there) return 0
-  return (await queryOnce<{ count: number }>(database.url, 'select count(*)::int from search_0'))[0]!.count
+  try {
+    return (await queryOnce<{ count: number }>(database.url, 'select count(*)::int from search_0'))[0]!.count
+  } catch (error) {
+    if ((error as { code?: string }).code === '42P01') return 0
+    throw error
+  }
 }
 
 beforeAll(async () => {

@@ -45,22 +45,21 @@ export function testRetention(open: OpenStore): void {
         const old = Array.from({ length: 2_000 }, (_, index) => record(`old ${index}`))
         await opened.store.append(old.slice(0, 1_000), request('a thousand'))
         await opened.store.append(old.slice(1_000), request('another thousand'))
-        let expired: number | undefined
-        const expiring = expire(opened.store, {}, at(1)).then(count => {
-          expired = count
-        })
-        let appended = 0
-        const between = new Set<number>()
-        while (expired === undefined) {
-          const fresh = record(`new ${appended}`, { received: at(2) })
-          expect(await opened.store.append([fresh], request('new'))).toMatchObject([{ status: 'accepted' }])
-          appended++
-          const { oldest } = await opened.store.extent()
-          if (oldest > 1 && oldest <= 2_000) between.add(oldest)
-        }
-        await expiring
-        expect(expired).toBe(2_000)
-        expect(between.size, 'appends came after how many of the steps').toBeGreaterThan(2)
+        const appends: Promise<unknown>[] = []
+        let answered = 0
+        let answeredMeanwhile = 0
+        // It is asked before each step.
+        const signal = { get aborted() {
+          answeredMeanwhile = answered
+          const fresh = record(`new ${appends.length}`, { received: at(2) })
+          appends.push(opened.store.append([fresh], request('new')).finally(() => answered++))
+          return false
+        } } as AbortSignal // biome-ignore format: short
+        expect(await opened.store.expire(new Map(), at(1), at(1), signal)).toBe(2_000)
+        const appended = appends.length
+        expect(appended, 'steps').toBeGreaterThan(3)
+        expect(answeredMeanwhile, 'appends between them').toBeGreaterThan(0)
+        for (const outcome of await Promise.all(appends)) expect(outcome).toMatchObject([{ status: 'accepted' }])
         const log = await logOf(opened.store)
         expect(log).toHaveLength(appended)
         expect(log.map(({ sequence }) => sequence)).toEqual(log.map((_, index) => 2_001 + index))
