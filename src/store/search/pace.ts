@@ -7,7 +7,8 @@ const busyPerSecond = 300
 const shareWhileBusy = 0.05
 const pageWhileBusy = 100
 const pageSize = 250
-const idleMs = 250
+/** Each look costs some milliseconds of CPU, and a gateway that nobody sends anything to should cost nothing. */
+const idleMs = 1_000
 const restMinMs = 20
 /** Two looks that are nearer to each other say nothing of how much comes in. */
 const looksApartMs = 100
