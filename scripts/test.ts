@@ -41,9 +41,17 @@ function counted(succeeded: boolean): Count {
   return succeeded ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 }
 }
 
-function vitest(project: string): Promise<Count> {
+function vitest(project: string, ...more: string[]): Promise<Count> {
   const report = join(reports, `${project}.json`)
-  const args = ['run', '--project', project, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
+  const args = [
+    'run',
+    '--project',
+    project,
+    '--reporter=default',
+    '--reporter=json',
+    `--outputFile.json=${report}`,
+    ...more,
+  ]
   return run(project, 'vitest/vitest.mjs', args, succeeded => {
     const count = reported(report)
     // A file that could not be loaded, or an error outside of any test, fails the run and no test.
@@ -64,7 +72,8 @@ function reported(report: string): Count {
 const counts = await Promise.all([
   run('types', 'typescript/bin/tsc', ['--noEmit']),
   run('lint', '@biomejs/biome/bin/biome', ['check', '.']),
-  vitest('unit'),
+  // The longest by far: once the others have ended it has both cores of a small machine.
+  vitest('unit', '--maxWorkers=2'),
   vitest('postgres'),
   vitest('slow'),
 ])
