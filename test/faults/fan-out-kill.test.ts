@@ -23,7 +23,7 @@ import { Load } from './load.ts'
 import { chance, seedOfRun, signedRequests } from './requests.ts'
 
 /** A crash costs some seconds: more of them by FAULTS_CRASHES. */
-const crashes = Number(process.env.FAULTS_CRASHES ?? 20)
+const crashes = Number(process.env.FAULTS_CRASHES ?? 10)
 const perRound = 200
 const loans = 12
 
