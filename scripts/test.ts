@@ -41,17 +41,9 @@ function counted(succeeded: boolean): Count {
   return succeeded ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 }
 }
 
-function vitest(project: string, ...more: string[]): Promise<Count> {
+function vitest(project: string): Promise<Count> {
   const report = join(reports, `${project}.json`)
-  const args = [
-    'run',
-    '--project',
-    project,
-    '--reporter=default',
-    '--reporter=json',
-    `--outputFile.json=${report}`,
-    ...more,
-  ]
+  const args = ['run', '--project', project, '--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
   return run(project, 'vitest/vitest.mjs', args, succeeded => {
     const count = reported(report)
     // A file that could not be loaded, or an error outside of any test, fails the run and no test.
@@ -72,8 +64,7 @@ function reported(report: string): Count {
 const counts = await Promise.all([
   run('types', 'typescript/bin/tsc', ['--noEmit']),
   run('lint', '@biomejs/biome/bin/biome', ['check', '.']),
-  // The longest by far: once the others have ended it has both cores of a small machine.
-  vitest('unit', '--maxWorkers=2'),
+  vitest('unit'),
   vitest('postgres'),
   vitest('slow'),
 ])
