@@ -11,7 +11,7 @@ interface Count {
 }
 
 /** Of the whole run: a suite that hangs is ended, and has failed. */
-const timeoutMs = 19 * 60_000
+const timeoutMs = 23 * 60_000
 
 const root = dirname(import.meta.dirname)
 const modules = join(root, 'node_modules')
