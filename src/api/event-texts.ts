@@ -1,4 +1,4 @@
-// Many events as JSON, one chunk after another: their originals are read together, as far as memory allows.
+// Many events as JSON, one chunk after another or as a page: their originals are read together, as far as memory allows.
 import { eventJson } from '../store/event-json.ts'
 import type { StoredEvent } from '../store/record.ts'
 import type { Original, Store } from '../store/store.ts'
@@ -11,6 +11,26 @@ export interface EventText {
 
 /** Bytes of originals that are held at once; a single one may be larger. */
 const originalBytesMax = 4 * 1024 * 1024
+/** Characters after which a page ends: with originals, 500 events could be gigabytes. */
+const pageLengthMax = 8 * 1024 * 1024
+
+/** The texts of a page; `cut`, where it was cut short, is the last event that is in it: the next page goes on behind. */
+export async function pageTexts(
+  store: Pick<Store, 'originals'>,
+  events: readonly StoredEvent[],
+  originals: Originals,
+): Promise<{ items: string[]; cut: number | undefined }> {
+  const items: string[] = []
+  let length = 0
+  for await (const chunk of eventTexts(store, events, originals)) {
+    for (const { event, text } of chunk) {
+      length += text.length
+      items.push(text)
+      if (length > pageLengthMax && items.length < events.length) return { items, cut: event.sequence }
+    }
+  }
+  return { items, cut: undefined }
+}
 
 /** In the order of `events`; each chunk is made when the one before it has been taken. */
 export async function* eventTexts(

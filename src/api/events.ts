@@ -3,12 +3,13 @@ import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import { z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
 import { eventJson } from '../store/event-json.ts'
-import { type StoredEvent, sequenceText } from '../store/record.ts'
+import { sequenceText } from '../store/record.ts'
 import type { EventPage, Store } from '../store/store.ts'
 import { type Principal, unauthenticated } from './access.ts'
 import type { Cursors } from './cursor.ts'
 import { filterOf } from './event-filter.ts'
 import { eventExample, eventForm, eventListForm, sequenceForm } from './event-form.ts'
+import { pageTexts } from './event-texts.ts'
 import { carriesOriginal, type Originals, originalsAudit, originalsFor } from './originals.ts'
 import {
   badParameter,
@@ -35,8 +36,6 @@ export interface EventRoutesParts {
 }
 
 const tag = 'Events'
-/** Characters after which a page ends: with originals, 500 events could be gigabytes. */
-const pageLengthMax = 8 * 1024 * 1024
 
 export function eventRoutes({ store, readers, cursor, isLive }: EventRoutesParts): ApiRoute[] {
   const list = defineRoute(
@@ -166,7 +165,8 @@ export function eventRoutes({ store, readers, cursor, isLive }: EventRoutesParts
     },
     async ({ principal, params, query: { include } }) => {
       const originals = originalsFor(principal, include)
-      return json(await text(seenBy(principal, await store.event(params.id)), originals))
+      const event = seenBy(principal, await store.event(params.id))
+      return json(eventJson(event, carriesOriginal(event, originals) ? await store.requestOf(event) : undefined))
     },
   )
 
@@ -193,24 +193,13 @@ export function eventRoutes({ store, readers, cursor, isLive }: EventRoutesParts
     page: EventPage,
     asked: { originals: Originals; question: unknown; isPositioned: boolean },
   ): Promise<Response> {
-    const items: string[] = []
-    let length = 0
-    for (const event of page.events) {
-      if (length > pageLengthMax) break
-      length += items[items.push(await text(event, asked.originals)) - 1]!.length
-    }
-    // A page cut short goes on behind the last event that is in it.
-    const cut = items.length < page.events.length ? page.events[items.length - 1]!.sequence : undefined
+    const { items, cut } = await pageTexts(readers, page.events, asked.originals)
     const last = cut ?? page.next
     const next = last === null ? null : cursor.write(last, asked.question)
     const position = asked.isPositioned ? `,"position":"${sequenceText(cut ?? page.position)}"` : ''
     const indexed = page.search && sequenceText(page.search.indexedThrough)
     const search = indexed === undefined ? '' : `,"search":{"indexedThrough":"${indexed}"}`
     return json(`{"items":[${items.join(',')}],"next":${JSON.stringify(next)}${position}${search}}`)
-  }
-
-  async function text(event: StoredEvent, originals: Originals): Promise<string> {
-    return eventJson(event, carriesOriginal(event, originals) ? await store.requestOf(event) : undefined)
   }
 }
 

@@ -3,7 +3,7 @@ import { z } from '@hono/zod-openapi'
 import type { Store } from '../store/store.ts'
 import type { Cursors } from './cursor.ts'
 import { eventExample, eventForm, listForm } from './event-form.ts'
-import { eventTexts } from './event-texts.ts'
+import { pageTexts } from './event-texts.ts'
 import { originalsFor } from './originals.ts'
 import { limitDefault, pageParameters, subjectParameter } from './parameters.ts'
 import type { Readers } from './readers.ts'
@@ -12,12 +12,9 @@ import { type ApiRoute, defineRoute } from './route.ts'
 
 export interface TimelineRoutesParts {
   store: Store
-  readers: Pick<Readers, 'pages'>
+  readers: Pick<Readers, 'pages' | 'originals'>
   cursor: Cursors
 }
-
-/** Characters after which a page ends. */
-const pageLengthMax = 8 * 1024 * 1024
 
 export const timelineParameters = z.strictObject({
   subject: subjectParameter,
@@ -94,17 +91,8 @@ export function timelineRoutes({ store, readers, cursor }: TimelineRoutesParts):
             ...(sources === undefined ? {} : { sources }),
             ...(given === undefined ? {} : { from: cursor.read(given, question) }),
           })
-          const items: string[] = []
-          let length = 0
-          let last = page.next
-          // A page cut short goes on behind the last event that is in it.
-          for await (const chunk of eventTexts(store, page.events, originalsFor(principal, undefined))) {
-            for (const { text } of chunk) length += items[items.push(text) - 1]!.length
-            if (length > pageLengthMax && items.length < page.events.length) {
-              last = page.events[items.length - 1]!.sequence
-              break
-            }
-          }
+          const { items, cut } = await pageTexts(readers, page.events, originalsFor(principal, undefined))
+          const last = cut ?? page.next
           const next = last === null ? null : cursor.write(last, question)
           const rest = JSON.stringify({ next, subjects: page.subjects, truncated: page.truncated })
           return json(`{"items":[${items.join(',')}],${rest.slice(1)}`)

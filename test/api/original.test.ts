@@ -141,6 +141,34 @@ describe('an original', () => {
     expect(items.map(({ data }) => data.original)).toEqual([JSON.parse(body), JSON.parse(body)])
   })
 
+  test('is read together with the others of its page', async () => {
+    for (let index = 0; index < 20; index++) await sent('/hooks/known', `{"loan":"L${index}","page":true}`)
+    const { store } = gateway.gateway
+    const { originals, requestOf } = store
+    let reads = 0
+    store.originals = (...asked) => {
+      reads++
+      return originals(...asked)
+    }
+    store.requestOf = event => {
+      reads++
+      return requestOf(event)
+    }
+    try {
+      for (const query of ['', '&order=oldest', '&after=0', '&after=0&wait=1']) {
+        reads = 0
+        const { items } = (await gateway.api(`/events?include=original&source=known&limit=20${query}`)).json as {
+          items: { data: { refs: { loan: string }; original: { loan: string } } }[]
+        }
+        expect(items).toHaveLength(20)
+        for (const { data } of items) expect(data.original.loan).toBe(data.refs.loan)
+        expect([query, reads]).toEqual([query, 1])
+      }
+    } finally {
+      Object.assign(store, { originals, requestOf })
+    }
+  })
+
   test('of what is redacted is redacted too', async () => {
     const id = await sent('/hooks/redacting', '{"secret":{"word":"planted-word"},"n":1.0}')
     expect(await originalOf(id)).toBe('{"secret":{"word":"************"},"n":1.0}')
