@@ -183,6 +183,12 @@ describe('threads', () => {
     },
   )
 
+  test.each(['src/store/sqlite/writer-thread.ts', 'src/store/sqlite/reader-thread.ts'])(
+    '%s loads no query builder, which delays each start by some 200 ms: its statements come to it as text',
+    file =>
+      expect([...loadedBy(file)].filter(path => /^(kysely|better-sqlite3)$/.test(path))).toEqual(['better-sqlite3']),
+  )
+
   test('the gateway loads no command but itself, nor what reads their options', () => {
     const loaded = [...loadedBy('src/main.ts')]
     expect(loaded.filter(path => path === 'commander' || path.startsWith('src/cli/'))).toEqual([])

@@ -7,7 +7,7 @@ import { quickHash } from '../../quick-hash.ts'
 import { type EventKind, eventId, kindKey } from '../record.ts'
 import type { AppendStatus } from '../store.ts'
 import type { EventFields, Outcome, QuarantineFields, RejectionFields, RequestFields } from './commands.ts'
-import { bucketOf } from './ref-index.ts'
+import { bucketOf } from './ref-buckets.ts'
 import { SoftKeys } from './soft-keys.ts'
 import type { Work } from './work.ts'
 

@@ -5,13 +5,7 @@ import { type Kysely, sql } from 'kysely'
 import { quickHash } from '../../quick-hash.ts'
 import type { Tables } from '../tables.ts'
 import type { EachFound, EachWalk } from '../timeline.ts'
-
-/** 2,048 events: some 35 pages of index, and 500 probes for a million events. */
-const bucketBits = 11
-
-export function bucketOf(sequence: number): number {
-  return Math.floor(sequence / 2 ** bucketBits)
-}
+import { bucketOf } from './ref-buckets.ts'
 
 export interface RefWalk {
   /** At least one; the first is walked, the others are looked up for each event that has it. */
