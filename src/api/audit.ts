@@ -58,6 +58,7 @@ export function auditRoutes({ store: { audit }, cursor }: AuditRoutesParts): Api
       tag: 'Tokens',
       summary: 'Who changed or read what, newest first; kept for 400 days',
       scope: 'admin',
+      inTurn: true,
       query: listParameters,
       answers: {
         200: {

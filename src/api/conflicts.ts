@@ -36,6 +36,7 @@ export function conflictRoutes({ store, cursor }: Pick<BesideRoutesParts, 'store
         tag,
         summary: 'The same dedupe key with other content, newest first',
         scope: 'read',
+        inTurn: true,
         bySource: true,
         query: pageParameters,
         answers: {

@@ -46,6 +46,8 @@ export function eventRoutes({ store, readers, cursor, isLive }: EventRoutesParts
       tag,
       summary: 'Events, newest first, or behind a position',
       scope: 'read',
+      // Whoever waits for news is a reader: see readers.ts.
+      inTurn: ({ wait }) => wait === undefined || wait === 0,
       bySource: true,
       audit: originalsAudit,
       query: eventListParameters,
@@ -80,16 +82,14 @@ export function eventRoutes({ store, readers, cursor, isLive }: EventRoutesParts
       if (after === undefined) {
         const from = given === undefined ? undefined : cursor.read(given, question)
         const query = { filter, order, limit, ...(from === undefined ? {} : { from }) }
-        return readers.pages.run(principal, async () => listed(await store.list(query), asked))
+        return listed(await store.list(query), asked)
       }
       const query = { filter, order, limit, from: after } as const
       if (wait === undefined || wait === 0) {
-        return readers.pages.run(principal, async () => {
-          const page = await store.list(query)
-          // After the read: what is there now was there then.
-          await assertPosition(store, after)
-          return listed(page, asked)
-        })
+        const page = await store.list(query)
+        // After the read: what is there now was there then.
+        await assertPosition(store, after)
+        return listed(page, asked)
       }
       await assertPosition(store, after)
       const page = await waitForPage(context.env.outgoing, readers, principal, query, wait)

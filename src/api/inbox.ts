@@ -81,6 +81,7 @@ export function inboxApi(parts: InboxParts): Api {
   api.use(tokenWanted(parts.authenticate))
   api.use(async (context, next) => {
     context.set('audited', parts.audited(context.get('principal'), context.env.incoming))
+    context.set('pages', parts.readers.pages)
     return next()
   })
   mountRoutes(

@@ -1,4 +1,4 @@
-// Lists of events, searches and timelines: how many are read at once and how many may wait, so that whoever asks for many
+// Lists, searches, timelines and figures: how many are read at once and how many may wait, so that whoever asks for many
 // has no more of the store than the others. What lasts, streams and exports, has bounds of its own: see readers.ts.
 import PQueue from 'p-queue'
 import { AppError } from '../errors.ts'
@@ -19,7 +19,7 @@ export class PageReads {
     const isWaiting = this.#queue.pending >= atWork
     const waiting = this.#waiting.get(tokenId) ?? 0
     if (isWaiting && (this.#queue.size >= waitingMax || (tokenId !== null && waiting >= waitingOfToken))) {
-      throw new AppError('unavailable', 'too many lists and timelines are asked for at once: ask again later')
+      throw new AppError('unavailable', 'too many lists are asked for at once: ask again later')
     }
     this.#waiting.set(tokenId, waiting + 1)
     return this.#queue.add(() => {

@@ -50,6 +50,7 @@ export function quarantineRoutes({ store, secondLook, cursor }: BesideRoutesPart
         tag,
         summary: 'Genuine requests that no adapter understood, newest first',
         scope: 'read',
+        inTurn: true,
         bySource: true,
         query: pageParameters,
         answers: {

@@ -46,6 +46,7 @@ export function rejectionRoutes({ store, secondLook, cursor }: BesideRoutesParts
         tag,
         summary: 'Requests that failed their check, newest first',
         scope: 'read',
+        inTurn: true,
         bySource: true,
         query: pageParameters,
         answers: {

@@ -9,13 +9,14 @@ import { assertAllowed, assertUnlimited, type Principal, type PrincipalVariables
 import { type Audited, askedFor, targetOf } from './auditing.ts'
 import { checkBody, readJson } from './body.ts'
 import { tagged } from './etag.ts'
+import type { PageReads } from './page-reads.ts'
 import { noParameters, readParameters } from './parameters.ts'
 import { found } from './resource.ts'
 
 export interface ApiEnv {
   /** The API's routes see Node's own request and response. */
   Bindings: HttpBindings
-  Variables: PrincipalVariables & { audited: Audited }
+  Variables: PrincipalVariables & { audited: Audited; pages: Pick<PageReads, 'run'> }
 }
 
 export type Api = OpenAPIHono<ApiEnv>
@@ -54,6 +55,10 @@ export interface RouteDefinition<
   audit?: string | ((query: z.output<Query>, principal: Principal) => string | undefined)
   /** Takes what there are few of: where none is free it throws, before the audit log is written. Not of HEAD. */
   before?: (asked: Asked<Params, Query, Body>) => void
+  /**
+   * It reads many things at once, and waits for its turn: see page-reads.ts. A function where it depends on what is asked.
+   */
+  inTurn?: true | ((query: z.output<Query>) => boolean)
   /** What the audit log keeps of what is asked; default the query and the body, which then hold no secrets. */
   auditDetail?: (asked: Pick<Asked<Params, Query, Body>, 'params' | 'query' | 'body'>) => object
   /**
@@ -109,7 +114,7 @@ export function defineRoute<
   definition: RouteDefinition<Params, Query, Body, Given>,
   handler: (asked: Asked<Params, Query, Body>) => Promise<Response | Json<Given>> | Response | Json<Given>,
 ): ApiRoute {
-  const { method, scope, params, query, body, audit, auditDetail, before, bySource = false } = definition
+  const { method, scope, params, query, body, audit, auditDetail, before, inTurn, bySource = false } = definition
   return {
     definition: definition as unknown as RouteDefinition,
     async answer(context) {
@@ -122,8 +127,10 @@ export function defineRoute<
       const named = readPath(params, context) as z.output<Params>
       const given = body && (await readJson(context))
       const asked = { query: read, params: named, body: (body && checkBody(given, body)) as z.output<Body> }
+      const waits = typeof inTurn === 'function' ? inTurn(read) : inTurn === true
+      const handle = async () => handler({ context, principal, ...asked })
       const act = async () => {
-        const answer = await handler({ context, principal, ...asked })
+        const answer = await (waits ? context.get('pages').run(principal, handle) : handle())
         const response = answer instanceof Response ? answer : context.json(answer as object)
         return definition.etag === true ? tagged(response, context.req.header('if-none-match')) : response
       }

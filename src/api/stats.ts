@@ -109,6 +109,7 @@ export function statsRoutes({ store, clock, sources, health }: StatsRoutesParts)
         summary: 'How the inbox is: what came lately, what did not get in, and what is not delivered yet',
         description: 'A token that is limited to some sources sees the figures of these alone, and no subscriptions.',
         scope: 'read',
+        inTurn: true,
         bySource: true,
         answers: { 200: { description: 'The figures', schema: statsForm, example } },
       },

@@ -55,6 +55,7 @@ export function subscriptionRoutes(parts: DeliveryRoutesParts): ApiRoute[] {
       tag,
       summary: 'All subscriptions, with their options and where they stand',
       scope: 'read',
+      inTurn: true,
       answers: {
         200: {
           description: 'The subscriptions, by name',

@@ -12,7 +12,7 @@ import { type ApiRoute, defineRoute } from './route.ts'
 
 export interface TimelineRoutesParts {
   store: Store
-  readers: Pick<Readers, 'pages' | 'originals'>
+  readers: Pick<Readers, 'originals'>
   cursor: Cursors
 }
 
@@ -75,6 +75,7 @@ export function timelineRoutes({ store, readers, cursor }: TimelineRoutesParts):
           "The subject's events and those of the subjects that refs link to it, oldest first by their place in the log. " +
           'Within a namespace refs to business objects link; across namespaces those that the lender issued.',
         scope: 'read',
+        inTurn: true,
         bySource: true,
         query: timelineParameters,
         answers: { 200: { description: 'A page of the timeline', schema: timelineForm, example } },
@@ -83,20 +84,18 @@ export function timelineRoutes({ store, readers, cursor }: TimelineRoutesParts):
       async ({ principal, query: { subject, namespace, limit = limitDefault, cursor: given } }) => {
         const sources = principal.sources ?? undefined
         const question = { timeline: subject, namespace, sources }
-        return readers.pages.run(principal, async () => {
-          const page = await store.timeline({
-            subject,
-            limit,
-            ...(namespace === undefined ? {} : { namespace }),
-            ...(sources === undefined ? {} : { sources }),
-            ...(given === undefined ? {} : { from: cursor.read(given, question) }),
-          })
-          const { items, cut } = await pageTexts(readers, page.events, originalsFor(principal, undefined))
-          const last = cut ?? page.next
-          const next = last === null ? null : cursor.write(last, question)
-          const rest = JSON.stringify({ next, subjects: page.subjects, truncated: page.truncated })
-          return json(`{"items":[${items.join(',')}],${rest.slice(1)}`)
+        const page = await store.timeline({
+          subject,
+          limit,
+          ...(namespace === undefined ? {} : { namespace }),
+          ...(sources === undefined ? {} : { sources }),
+          ...(given === undefined ? {} : { from: cursor.read(given, question) }),
         })
+        const { items, cut } = await pageTexts(readers, page.events, originalsFor(principal, undefined))
+        const last = cut ?? page.next
+        const next = last === null ? null : cursor.write(last, question)
+        const rest = JSON.stringify({ next, subjects: page.subjects, truncated: page.truncated })
+        return json(`{"items":[${items.join(',')}],${rest.slice(1)}`)
       },
     ),
   ]

@@ -69,6 +69,7 @@ export function tokenRoutes({ store, sources, cursor, clock, chance }: TokenRout
       tag,
       summary: 'The tokens that were made here, newest first',
       scope: 'admin',
+      inTurn: true,
       query: listParameters,
       answers: {
         200: {

@@ -2,10 +2,12 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { adminPrincipal } from '../../src/api/access.ts'
 import { PageReads } from '../../src/api/page-reads.ts'
+import { definitions } from '../support/api-document.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { HeldTimers } from '../support/held-timers.ts'
 import { plain, plainBody } from '../support/plain-adapter.ts'
 import { expectProblem } from '../support/problem.ts'
+import { calls } from '../support/route-table.ts'
 import { tokenOf } from '../support/tokens.ts'
 import { until } from '../support/until.ts'
 
@@ -20,10 +22,18 @@ beforeAll(async () => {
 })
 afterAll(() => gateway.close())
 
+/** Each route whose answer is as long as the inbox makes it. */
+const lists = definitions
+  .filter(({ method, answers: { 200: answer } }) => method === 'get' && 'items' in Object(answer?.example))
+  .map(({ name }) => calls.get(name)!)
+  .filter(({ path }) => path !== '/sources')
+  .map(({ path, query }) => ({ path: query.includes('namespace') ? `${path}?subject=loan/1` : path }))
+  .concat({ path: '/stats' })
+
 test('of one token 4 are read and 8 wait; another gets its turn, and the rest come again later', async () => {
   const { store } = gateway.gateway
   const { list, timeline } = store
-  const [one, two] = [await tokenOf(gateway, ['read']), await tokenOf(gateway, ['read'])]
+  const [one, two] = [await tokenOf(gateway, ['admin']), await tokenOf(gateway, ['read'])]
   const { promise: free, resolve: release } = Promise.withResolvers<void>()
   let reading = 0
   store.list = async query => {
@@ -49,6 +59,7 @@ test('of one token 4 are read and 8 wait; another gets its turn, and the rest co
     expect(reading).toBe(4)
     const other = two.ask('/events')
     expect((await one.ask('/sources')).status).toBe(200)
+    for (const { path } of lists) expectProblem(await one.ask(path), 503, 'unavailable')
     release()
     const answers = await Promise.all(asked)
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(12)
