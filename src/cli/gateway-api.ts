@@ -5,7 +5,7 @@ import { createClient, PosternProblem, PosternUnreachable } from '../client/clie
 import { type FollowOptions, follow, type OpenStream } from '../client/follow.ts'
 import { read as readVariable } from '../config/resolve-secrets.ts'
 import { type ExitCode, exit, Failure } from './command.ts'
-import { itemsOf } from './items.ts'
+import { type Items, itemsOf } from './items.ts'
 import { keptSecrets } from './kept-secrets.ts'
 
 /** A parameter that has no value is left out. */
@@ -14,6 +14,8 @@ export type Query = Readonly<Record<string, string | number | boolean | readonly
 export interface Answer {
   text: string
   json<Value>(): Value
+  /** Of a list. Throws Failure for what is none. */
+  list(): Items
 }
 
 export interface GatewayApi {
@@ -67,7 +69,14 @@ export function gatewayOf(given: string | undefined, env: NodeJS.ProcessEnv = pr
   }
   const answered = async (method: keyof Untyped, path: string, init: object = {}): Promise<Answer> => {
     const text = String((await ask(method, path, { ...init, parseAs: 'text' })).data)
-    return { text, json: <Value>() => JSON.parse(text) as Value }
+    const read = <Value>(reader: (text: string) => Value): Value => {
+      try {
+        return reader(text)
+      } catch (error) {
+        throw noneAt(base, "not an answer of Postern's", hint, error)
+      }
+    }
+    return { text, json: <Value>() => read(JSON.parse) as Value, list: () => read(itemsOf) }
   }
   const get: GatewayApi['get'] = (path, query = {}) => answered('GET', path, { params: { query } })
   return {
@@ -83,8 +92,7 @@ export function gatewayOf(given: string | undefined, env: NodeJS.ProcessEnv = pr
       while (left > 0) {
         // Some lists are always whole, and take no limit.
         const limit = Number.isFinite(left) ? Math.min(left, pageMax) : undefined
-        const { text } = await get(path, { ...query, limit, cursor })
-        const { items, next } = itemsOf(text)
+        const { items, next } = (await get(path, { ...query, limit, cursor })).list()
         for (const item of items.slice(0, left)) yield item
         left -= items.length
         if (next === null) return
@@ -160,18 +168,22 @@ function variable(name: string, env: NodeJS.ProcessEnv): string | undefined {
 }
 
 /** As it is told; what is no word of the gateway's stays as it is. */
-function failureOf(error: unknown, { origin }: URL, hint: string): unknown {
-  if (error instanceof PosternUnreachable) {
-    const why = error.message.replace(/^no gateway answers: /, '')
-    return new Failure(exit.unreachable, `No gateway answers at ${origin}: ${why}${hint}`, { cause: error })
-  }
+function failureOf(error: unknown, url: URL, hint: string): unknown {
+  if (error instanceof PosternUnreachable)
+    return noneAt(url, error.message.replace(/^no gateway answers: /, ''), hint, error)
   if (!(error instanceof PosternProblem)) return error
-  const { status, message, errors } = error
+  const { status, code, message, errors } = error
+  // Who asks for a password may be a proxy before a gateway.
+  if (code === 'unknown' && exitOf(status) !== exit.notAllowed) return noneAt(url, message, hint, error)
   const more = errors
     .filter(({ detail }) => !message.includes(detail))
     .map(({ parameter, pointer, detail }) => `\n  ${parameter ?? pointer ?? ''}: ${detail}`)
   const text = `${message.startsWith(String(status)) ? '' : `${status}: `}${message}${more.join('')}`
   return new Failure(exitOf(status), text, { cause: error })
+}
+
+function noneAt({ origin }: URL, why: string, hint: string, cause: unknown): Failure {
+  return new Failure(exit.unreachable, `No gateway answers at ${origin}: ${why}${hint}`, { cause })
 }
 
 function exitOf(status: number): ExitCode {

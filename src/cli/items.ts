@@ -1,8 +1,14 @@
 // A list's answer taken apart: each item as the text that it is, so that no digit of it is lost.
 
+export interface Items {
+  items: string[]
+  next: string | null
+}
+
 /** Throws SyntaxError for what is no list. */
-export function itemsOf(text: string): { items: string[]; next: string | null } {
-  const { next = null } = JSON.parse(text) as { next?: string | null }
+export function itemsOf(text: string): Items {
+  const { items: list, next = null } = JSON.parse(text) as { items?: unknown; next?: string | null }
+  if (!Array.isArray(list)) throw new SyntaxError('expected a list')
   const items: string[] = []
   let depth = 0
   let start = -1

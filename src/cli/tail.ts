@@ -4,7 +4,6 @@ import type { FollowOptions } from '../client/follow.ts'
 import { type ShownEvent, sourceName } from './columns.ts'
 import { type ExitCode, exit } from './command.ts'
 import type { GatewayApi, Query } from './gateway-api.ts'
-import { itemsOf } from './items.ts'
 import { print, shownTime } from './listing.ts'
 import { plainJson, plainText } from './text.ts'
 
@@ -39,10 +38,10 @@ async function newest(
   limit: number,
   show: (events: readonly string[]) => Promise<void>,
 ) {
-  const [last] = (await api.get('/events', { limit: 1 })).json<{ items: ShownEvent[] }>().items
-  let position = Number(last?.sequence ?? 0)
+  const [last] = (await api.get('/events', { limit: 1 })).list().items
+  let position = last === undefined ? 0 : Number((JSON.parse(last) as ShownEvent).sequence)
   if (limit === 0) return position
-  const { items } = itemsOf((await api.get('/events', { ...query, limit })).text)
+  const { items } = (await api.get('/events', { ...query, limit })).list()
   for (const item of items) position = Math.max(position, Number((JSON.parse(item) as ShownEvent).sequence))
   if (items.length > 0) await show(items.toReversed())
   return position

@@ -2,7 +2,6 @@
 import { type ShownEvent, sourceName } from './columns.ts'
 import { type Define, does, type ExitCode, examples, exit, gatewayEnds } from './command.ts'
 import { type GatewayApi, gatewayOf, type Query, reaching } from './gateway-api.ts'
-import { itemsOf } from './items.ts'
 import { print, shownTime } from './listing.ts'
 import { type Column, tableOf } from './table.ts'
 import { plainJson } from './text.ts'
@@ -51,11 +50,11 @@ async function shown(api: GatewayApi, query: Query, json: boolean): Promise<Exit
   let linked: { subjects: Linked[]; truncated: boolean } = { subjects: [], truncated: false }
   let cursor: string | undefined
   do {
-    const { text } = await api.get('/timeline', { ...query, limit: 500, cursor })
-    const { items, next } = itemsOf(text)
+    const answer = await api.get('/timeline', { ...query, limit: 500, cursor })
+    const { items, next } = answer.list()
     if (json) for (const item of items) await print(`${plainJson(item)}\n`)
     else events.push(...items.map(item => JSON.parse(item) as ShownEvent))
-    if (cursor === undefined) linked = JSON.parse(text) as typeof linked
+    if (cursor === undefined) linked = answer.json<typeof linked>()
     cursor = next ?? undefined
   } while (cursor !== undefined)
   if (json) return exit.done

@@ -2,8 +2,8 @@
 // own document, a problem is thrown, and the stream goes on after every cut.
 import createFetch, { defaultPathSerializer, type FetchResponse, type MaybeOptionalInit } from 'openapi-fetch'
 import type { Event, paths } from './api-types.ts'
-import { type FollowOptions, follow } from './follow.ts'
-import { PosternProblem, PosternUnreachable, problemOf } from './problem.ts'
+import { type FollowOptions, follow, streamType } from './follow.ts'
+import { PosternProblem, PosternUnreachable, problemOf, strangersAnswer } from './problem.ts'
 
 export type * from './api-types.ts'
 export type { FollowOptions } from './follow.ts'
@@ -60,6 +60,9 @@ export interface Client {
 }
 
 const timeoutMsDefault = 30_000
+/** What a gateway answers with: as it comes, or whole. */
+const streamTypes = [streamType, 'application/x-ndjson']
+const wholeTypes = /^application\/(json|[\w.-]+\+json|octet-stream)$/
 
 export function createClient({ url, token, timeoutMs = timeoutMsDefault, fetch: given }: ClientOptions): Client {
   const root = `${url.replace(/\/+$/, '')}/api/v1`
@@ -75,8 +78,12 @@ export function createClient({ url, token, timeoutMs = timeoutMsDefault, fetch: 
       // A redirect might carry the token elsewhere.
       const response = await doFetch(new Request(request, { redirect: 'manual', signal: limit.signal }))
       if (!response.ok && response.status !== 304) throw await problemOf(response)
-      const isWhole = /^application\/([\w.-]+\+)?json\b/.test(response.headers.get('content-type') ?? '')
-      if (!isWhole) return response
+      // Without a body there is nothing that could be somebody else's.
+      if (response.status === 304 || response.status === 204) return response
+      const type = response.headers.get('content-type')?.split(';', 1)[0]?.trim().toLowerCase() ?? ''
+      if (streamTypes.includes(type)) return response
+      if (!wholeTypes.test(type)) throw strangersAnswer(response.status)
+      // Within the time limit, so that what breaks off is told as that.
       return new Response(await response.arrayBuffer(), response)
     } catch (error) {
       if (request.signal.aborted) throw request.signal.reason
@@ -91,21 +98,11 @@ export function createClient({ url, token, timeoutMs = timeoutMsDefault, fetch: 
     // The same, but for what is thrown here.
     ...({ GET, PUT, POST, DELETE } as unknown as Pick<Client, 'GET' | 'PUT' | 'POST' | 'DELETE'>),
     events: (filter = {}, options = {}) =>
-      follow<Event>(async (position, signal) => {
-        const search = searchOf({ ...filter, after: position })
-        const response = await ask(
-          new Request(`${root}/events/stream${search}`, {
-            headers: { accept: 'text/event-stream' },
-            cache: 'no-store',
-            signal,
-          }),
-        )
-        if (response.headers.get('content-type')?.startsWith('text/event-stream') && response.body !== null)
-          return response
-        throw new PosternProblem(response.status, {
-          code: 'unknown',
-          detail: 'what answers there is no stream of events',
-        })
+      follow<Event>(async (after, signal) => {
+        const query = after === undefined ? filter : { ...filter, after }
+        const headers = { accept: streamType }
+        const init = { params: { query }, headers, cache: 'no-store', signal, parseAs: 'stream' } as const
+        return (await GET('/events/stream', init)).response
       }, options),
   }
 }
@@ -141,12 +138,4 @@ function timeLimit(ms: number, outer: AbortSignal) {
 function unreachable(cause: unknown, why?: string): PosternUnreachable {
   const { message, cause: inner } = cause as Error & { cause?: { code?: string; message?: string } }
   return new PosternUnreachable(why ?? `no gateway answers: ${inner?.code ?? inner?.message ?? message}`, { cause })
-}
-
-function searchOf(query: Readonly<Record<string, unknown>>): string {
-  const search = new URLSearchParams()
-  for (const [name, value] of Object.entries(query)) {
-    for (const each of Array.isArray(value) ? value : [value]) if (each !== undefined) search.append(name, String(each))
-  }
-  return search.size === 0 ? '' : `?${search}`
 }

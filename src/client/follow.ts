@@ -1,6 +1,6 @@
 // The stream of events, gone on with after every cut: from the last event that was taken, so that none is missed and none
 // comes twice. What will not pass by itself is thrown.
-import { PosternProblem, PosternUnreachable } from './problem.ts'
+import { PosternProblem, PosternUnreachable, strangersAnswer } from './problem.ts'
 import { ServerSentEvents } from './server-sent-events.ts'
 
 export interface FollowOptions {
@@ -18,7 +18,9 @@ export interface FollowOptions {
   onCut?(error: Error, waitMs: number): void
 }
 
-/** Opens the stream; throws PosternProblem or PosternUnreachable. */
+export const streamType = 'text/event-stream'
+
+/** Opens the stream, whatever answers there; throws PosternProblem or PosternUnreachable. */
 export type OpenStream = (position: string | undefined, signal: AbortSignal) => Promise<Response>
 
 /** A gateway that asks to be left alone for longer is asked again all the same. */
@@ -41,6 +43,7 @@ export async function* follow<Event>(
     let cut: Error
     try {
       const response = await open(position, connection.signal)
+      if (!isStream(response)) throw strangersAnswer(response.status)
       onOpen?.()
       for await (const { data, id } of blocksOf(response, silenceMs)) {
         failures = 0
@@ -64,6 +67,11 @@ export async function* follow<Event>(
     onCut?.(cut, waitMs)
     await passed(waitMs, signal)
   }
+}
+
+/** It may well be JSON: only this is a stream that one can go on with. */
+function isStream({ headers, body }: Response): boolean {
+  return body !== null && (headers.get('content-type')?.startsWith(streamType) ?? false)
 }
 
 function isPassing(error: unknown): error is Error {

@@ -58,6 +58,11 @@ export async function problemOf(response: Response): Promise<PosternProblem> {
   const retryAfterMs = retryAfter(headers.get('retry-after'))
   const said = await response.json().catch(() => undefined)
   if (isProblem(said)) return new PosternProblem(status, { ...said, retryAfterMs })
+  return strangersAnswer(status, retryAfterMs)
+}
+
+/** Something else answers where a gateway was looked for: a proxy, or its page to sign in. */
+export function strangersAnswer(status: number, retryAfterMs: number | null = null): PosternProblem {
   return new PosternProblem(status, { code: 'unknown', detail: `${status}: not an answer of Postern's`, retryAfterMs })
 }
 

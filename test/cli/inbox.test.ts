@@ -1,7 +1,7 @@
 // The commands that read a running gateway and act on it, each as a process: tables, lines of JSON, exit codes.
 
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:http'
+import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -84,6 +84,54 @@ test('words of others are printed without what a terminal would obey, whatever t
   } finally {
     stranger.close()
   }
+})
+
+describe('where something else answers', () => {
+  let stranger: Server
+  let url: string
+  let answer: { type: string; text: string }
+  const ask = (...args: string[]) => runCommand(args, { env: { POSTERN_URL: url, POSTERN_TOKEN: testToken } })
+  beforeAll(async () => {
+    stranger = createServer((_, response) => {
+      response.writeHead(200, { 'content-type': answer.type }).end(answer.text)
+    })
+    await new Promise<void>(resolve => stranger.listen(0, '127.0.0.1', resolve))
+    url = `http://127.0.0.1:${(stranger.address() as AddressInfo).port}`
+  })
+  afterAll(() => stranger.close())
+
+  test('a page is no gateway, whatever is asked', async () => {
+    answer = { type: 'text/html', text: '<html>Sign in</html>' }
+    const all = await Promise.all(
+      [
+        ['events', 'list'],
+        ['events', 'export'],
+        ['events', 'tail', '-f'],
+        ['events', 'tail', '-f', '--after', '0'],
+        ['events', 'show', 'evt_1', '--raw'],
+      ].map(args => ask(...args)),
+    )
+    for (const { code, stdout, stderr } of all) {
+      expect({ code, stdout }).toEqual({ code: 4, stdout: '' })
+      expect(stderr).toMatch(/^No gateway answers at \S+: 200: not an answer of Postern's\n$/)
+    }
+  })
+
+  test('nor is JSON without what was asked for', async () => {
+    answer = { type: 'application/json', text: '{"hello":[1]}' }
+    const all = await Promise.all(
+      [
+        ['events', 'list'],
+        ['events', 'list', '--json'],
+        ['timeline', 'loan/L1'],
+        ['events', 'tail', '-f', '--after', '0'],
+      ].map(args => ask(...args)),
+    )
+    for (const { code, stdout, stderr } of all) {
+      expect({ code, stdout }).toEqual({ code: 4, stdout: '' })
+      expect(stderr).toMatch(/^No gateway answers at /)
+    }
+  })
 })
 
 test('an id that would lead to another route is none', async () => {

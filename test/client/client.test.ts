@@ -108,11 +108,31 @@ test('an answer that is no problem, or a redirect, is an error too, and the toke
   expect(asked).toEqual(['/api/v1/sources', '/api/v1/events'])
 })
 
+test('a page with 200 is no answer of a gateway, whatever was asked for', async () => {
+  const url = await answering((request, response) => {
+    const type = request.url === '/api/v1/sources' ? {} : { 'content-type': 'text/html' }
+    response.writeHead(200, type).end('<html>Sign in</html>')
+  })
+  const lost = createClient({ url, token: testToken })
+  const path = { id: 'evt_1' }
+  const calls = [
+    lost.GET('/sources'),
+    lost.GET('/events'),
+    lost.GET('/events/{id}/raw', { params: { path }, parseAs: 'arrayBuffer' }),
+    lost.GET('/events/export', { parseAs: 'stream' }),
+  ]
+  for (const error of await Promise.all(calls.map(errorOf))) {
+    expect(error).toBeInstanceOf(PosternProblem)
+    expect(error).toMatchObject({ code: 'unknown', status: 200, isPassing: false })
+  }
+})
+
 test('no gateway, one that is silent, and one that breaks off are PosternUnreachable', async () => {
   let finish: 'never' | 'half' = 'never'
-  const url = await answering((_, response) => {
+  const url = await answering((request, response) => {
     if (finish === 'half') {
-      response.writeHead(200, { 'content-type': 'application/json', 'content-length': '100' }).write('{')
+      const type = request.url === '/api/v1/sources' ? 'application/json' : 'application/octet-stream'
+      response.writeHead(200, { 'content-type': type, 'content-length': '100' }).write('{')
       setImmediate(() => response.destroy())
     }
   })
@@ -121,7 +141,10 @@ test('no gateway, one that is silent, and one that breaks off are PosternUnreach
   expect(over).toBeInstanceOf(PosternUnreachable)
   expect(over.message).toBe('no answer within 50 ms')
   finish = 'half'
-  expect(await errorOf(createClient({ url, token: testToken }).GET('/sources'))).toBeInstanceOf(PosternUnreachable)
+  const cut = createClient({ url, token: testToken })
+  expect(await errorOf(cut.GET('/sources'))).toBeInstanceOf(PosternUnreachable)
+  const raw = cut.GET('/events/{id}/raw', { params: { path: { id: 'evt_1' } }, parseAs: 'arrayBuffer' })
+  expect(await errorOf(raw)).toBeInstanceOf(PosternUnreachable)
   server!.closeAllConnections()
   server!.close()
   const away = await errorOf(silent.GET('/sources'))

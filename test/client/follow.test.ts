@@ -176,8 +176,11 @@ describe('what does not pass is thrown at once', () => {
   })
 
   test('what is no stream', async () => {
-    acts = [(_, response) => void response.writeHead(200, { 'content-type': 'text/html' }).end('<html>')]
-    await expect(take(1)).rejects.toThrow('no stream of events')
+    for (const type of ['text/html', 'application/json', 'application/x-ndjson']) {
+      acts = [(_, response) => void response.writeHead(200, { 'content-type': type }).end('{}')]
+      await expect(take(1)).rejects.toMatchObject({ name: 'PosternProblem', status: 200, code: 'unknown' })
+    }
+    expect(asked).toHaveLength(3)
   })
 })
 
