@@ -5,6 +5,7 @@ import type { FromSearch, SearchWork, ToSearch } from './search-thread.ts'
 
 const lookMs = 1_000
 const againMs = 5_000
+const mayEndMsDefault = 2_000
 
 export interface FillingParts {
   work: SearchWork
@@ -13,6 +14,8 @@ export interface FillingParts {
   /** It was damaged, and is another file now. */
   remade?(): void
   observer?: StoreObserver | undefined
+  /** How long its thread may take to end. Default 2,000 ms. */
+  mayEndMs?: number
 }
 
 export class Filling {
@@ -46,7 +49,10 @@ export class Filling {
     if (worker === undefined) return
     const ended = new Promise<void>(resolve => worker.once('exit', () => resolve()))
     this.#tell('close')
+    // It may wait for a database that is gone; what it has not added is added the next time.
+    const late = setTimeout(() => void worker.terminate(), this.#parts.mayEndMs ?? mayEndMsDefault)
     await ended
+    clearTimeout(late)
   }
 
   #start(): void {

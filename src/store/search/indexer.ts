@@ -40,7 +40,7 @@ export interface SearchIndex {
 export class IndexDamaged extends Error {}
 
 export interface IndexerParts {
-  log: SearchedLog
+  log: Pick<SearchedLog, 'extent' | 'page'>
   index: SearchIndex
   /** Makes an empty one in place of what is damaged. */
   remake(): Promise<void>
@@ -85,9 +85,10 @@ export class Indexer {
   /** How much is left to do. */
   async #step(): Promise<number> {
     const { log, index, now } = this.#parts
+    // Before the log: another node may add to both meanwhile, and one that is beyond the log then is another's.
+    const state = await index.state()
     const { head, oldest, epoch } = await log.extent()
     this.#pace.look(head, now())
-    const state = await index.state()
     if (state === null || state.epoch !== epoch || state.through > head) {
       await index.begin({ epoch, through: oldest === 0 ? head : oldest - 1 })
       this.#sweeps = []
