@@ -1,7 +1,7 @@
 // What a filter asks of an event, beside what an index is walked for.
 
 import { refKey, refKeys, type StoredEvent } from './record.ts'
-import type { Clause } from './search/question.ts'
+import { type Clause, impliedLengthMax } from './search/question.ts'
 import { wordsOf } from './search/words.ts'
 import type { EventFilter } from './store.ts'
 
@@ -29,9 +29,6 @@ function parted(ref: string): [kind: string, value: string] {
   const colon = ref.indexOf(':')
   return [ref.slice(0, colon), ref.slice(colon + 1)]
 }
-
-/** A longer one may be known by its beginning, which ends within a word. */
-const impliedLengthMax = 1_000
 
 /** The words that an event of this filter has for sure, since its subject and its refs are searched too. */
 export function impliedClauses({ subject, refs = [] }: EventFilter): Clause[] {

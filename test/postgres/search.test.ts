@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Database } from '../../src/store/postgres/database.ts'
 import { postgresSearchIndex } from '../../src/store/postgres/search-index.ts'
+import { postgresSearchReads } from '../../src/store/postgres/search-reading.ts'
 import { openPostgresStore } from '../../src/store/postgres/store.ts'
 import type { Store } from '../../src/store/store.ts'
 import { appendAll, day, minute, record, start } from '../contract/store/record.ts'
@@ -77,6 +78,11 @@ test('two that add the same at once add it once', async () => {
   expect(await queryOnce(other.url, 'select count(*)::int as rows, max(sequence)::int as last from search_0')).toEqual([
     { rows: 5, last: 5 },
   ])
+  const reads = postgresSearchReads(both[0]!)
+  expect(await reads.state()).toEqual({ epoch: 'e', through: 5 })
+  // What another version has made is not asked.
+  await queryOnce(other.url, 'update search_state set format = 1')
+  expect([await first.state(), await reads.state()]).toEqual([null, null])
   await Promise.all(both.map(each => each.close()))
   await other.drop()
 })

@@ -94,6 +94,15 @@ describe('what is searched of an event', () => {
     expect(words).toContain('k0z1q')
   })
 
+  test.each([
+    ['stand behind a text of many short words', { text: 'w '.repeat(20_000), refs: { loan: 'K0Z1Q' } }],
+    ['stand behind one that is longer than all of it', { refs: { note: 'w '.repeat(40_000), loan: 'K0Z1Q' } }],
+  ])('has its refs where they %s', (_, data) => {
+    const words = documentOf({ ...event, data: JSON.stringify(data) }).split(' ')
+    expect(words.length).toBe(16_000)
+    expect(words).toContain('k0z1q')
+  })
+
   test('begins with what no text can have: its kind', () => {
     expect(documentOf(event).split(' ')[0]).toBe('=7')
     expect(documentOf({ ...event, data: '{"refs":{"a":"=8"}}' })).not.toContain('=8')

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { sqliteSearchReads } from '../../src/store/sqlite/search-reading.ts'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
 import type { SearchOptions, Store } from '../../src/store/store.ts'
 import { appendAll, day, minute, record, start } from '../contract/store/record.ts'
@@ -88,6 +89,19 @@ test('one that is damaged where only a search looks is made anew once somebody h
   const store = await open()
   await expect.poll(() => number(store, 'every').catch(() => -1), { timeout: 30_000 }).toBe(count)
   await store.close()
+  await expectWhole()
+})
+
+test('one of another format is not asked, and made anew', async () => {
+  const db = new Sqlite(`${path}-search`)
+  const reads = sqliteSearchReads(
+    async (sql, parameters) => db.prepare(sql).all(...parameters) as never,
+    () => {},
+  )
+  expect(await reads.state()).toMatchObject({ through: count })
+  db.pragma('user_version = 1')
+  expect(await reads.state()).toBe(null)
+  db.close()
   await expectWhole()
 })
 

@@ -1,11 +1,8 @@
 // The search index on PostgreSQL: words as tsvectors, made here and not by the server, a table for each range of the
 // log. The cursor moves with what is added, in the one statement that adds it: of two nodes that try one adds nothing.
-import { type IndexState, rangeSize, type SearchIndex } from '../search/indexer.ts'
+import { type IndexState, indexFormat, rangeSize, type SearchIndex } from '../search/indexer.ts'
 import type { Entry } from '../search/log.ts'
 import type { Database } from './database.ts'
-
-/** Of the tables and of what is a word: another one begins anew. */
-const format = 1
 
 export function wordsTable(range: number): string {
   return `search_${range}`
@@ -24,7 +21,7 @@ export function postgresSearchIndex(database: Database): SearchIndex {
   return {
     async state() {
       const text = 'select epoch, through from search_state where format = $1'
-      return (await database.call<IndexState>(text, [format]))[0] ?? null
+      return (await database.call<IndexState>(text, [indexFormat]))[0] ?? null
     },
     async begin({ epoch, through }) {
       // Nobody reads it while there is none.
@@ -32,7 +29,7 @@ export function postgresSearchIndex(database: Database): SearchIndex {
       for (const range of await ranges()) await drop(range)
       made = undefined
       await database.call('insert into search_state values (1, $1, $2, $3) on conflict do nothing', [
-        format,
+        indexFormat,
         epoch,
         through,
       ])

@@ -1,7 +1,7 @@
 // Asking the search index on PostgreSQL. What many events have is found by looking at the latest ones, what few have by
 // the index, range by range and then in more of them at once.
 import { kindWord } from '../search/document.ts'
-import { type IndexState, rangeOf, rangeSize } from '../search/indexer.ts'
+import { type IndexState, indexFormat, rangeOf, rangeSize } from '../search/indexer.ts'
 import { type SearchReads, unreadable, type WordStep, type WordsFound, type WordWalk } from '../search/reading.ts'
 import type { Database } from './database.ts'
 import { wordsTable } from './search-index.ts'
@@ -21,7 +21,10 @@ export function postgresSearchReads(database: Database): SearchReads {
   }
 
   return {
-    state: async () => (await read<IndexState>('select epoch, through from search_state', []))[0] ?? null,
+    async state() {
+      const text = 'select epoch, through from search_state where format = $1'
+      return (await read<IndexState>(text, [indexFormat]))[0] ?? null
+    },
     walk(asked) {
       const query = queryText(asked)
       const { newest } = asked

@@ -1,12 +1,15 @@
 // What of an event is searched, as one row of words: its identifiers and types, the names and texts of its data, and the
 // words of its payload where its source wants that. The payload is what is kept: what was redacted is not in it.
 import { eventId } from '../record.ts'
+import { impliedLengthMax } from './question.ts'
 import { textLengthMax, wordText } from './words.ts'
 
 /** Bytes of a request's body that are searched, at the most. */
 export const payloadBytesMax = 65_536
 /** Words of one event; an engine knows no more places. */
 const wordsMax = 16_000
+/** Characters of data that have room for all of their words, though one sign may be several. */
+const surelyWhole = 2_000
 
 export interface SearchedEvent {
   sequence: number
@@ -47,10 +50,11 @@ export function documentOf(event: SearchedEvent, payload?: Payload): string {
   return bounded(words.filter(each => each !== '').join(' '))
 }
 
-/** By refs one looks for events: they are never what is cut off. */
+/** By refs one looks for events: they are never what is cut off, and none of them crowds out another. */
 function refsOf(data: string): string[] {
-  if (data.length <= textLengthMax) return []
-  return Object.values((JSON.parse(data) as { refs: Record<string, string> }).refs)
+  if (data.length <= surelyWhole) return []
+  const { refs } = JSON.parse(data) as { refs: Record<string, string> }
+  return Object.values(refs).map(value => value.slice(0, impliedLengthMax))
 }
 
 function bounded(words: string): string {

@@ -4,6 +4,8 @@
 import type { Entry, SearchedLog } from './log.ts'
 import { Pace } from './pace.ts'
 
+/** Of the tables, of what is a word, and of which an event has: an index of another one is made anew. */
+export const indexFormat = 2
 /** Sequences of one part of an index: each is a table of its own, which is dropped when all of it is too old. */
 export const rangeSize = 65_536
 

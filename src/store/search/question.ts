@@ -7,6 +7,8 @@ export const questionLengthMax = 200
 export const questionWordsMax = 20
 /** A shorter beginning is that of too many words. */
 const prefixLengthMin = 2
+/** Of an identifier that a filter names: a longer one is not asked for by its words, and its end may not be there. */
+export const impliedLengthMax = 1_000
 
 /** Words that stand one after another; the last may be the beginning of one. */
 export interface Clause {

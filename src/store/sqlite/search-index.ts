@@ -2,11 +2,9 @@
 // no texts, only which words stand where, and is made anew from the log whenever it is lost: so it need not be flushed
 // as the log is, and need not be in a backup.
 import Sqlite from 'better-sqlite3'
-import { IndexDamaged, type IndexState, rangeSize, type SearchIndex } from '../search/indexer.ts'
+import { IndexDamaged, type IndexState, indexFormat, rangeSize, type SearchIndex } from '../search/indexer.ts'
 import { removeSearchFile, searchPath, wordsTable } from './search-file.ts'
 
-/** Of the tables and of what is a word: another one begins anew. */
-const format = 1
 const checkpointPages = 2_000
 
 /** `log`: a connection that reads the inbox. */
@@ -15,7 +13,7 @@ export function sqliteSearchIndex(path: string, log: Sqlite.Database): SearchInd
 
   const ranges = () => db.prepare('select range from ranges order by range').pluck().all() as number[]
   const state = () => {
-    if (db.pragma('user_version', { simple: true }) !== format) return null
+    if (db.pragma('user_version', { simple: true }) !== indexFormat) return null
     return (db.prepare('select epoch, through from state').get() as IndexState | undefined) ?? null
   }
   const inTransaction = async (change: () => void) =>
@@ -38,12 +36,12 @@ export function sqliteSearchIndex(path: string, log: Sqlite.Database): SearchInd
     state: async () => guarded(state),
     begin: begun =>
       inTransaction(() => {
-        if (db.pragma('user_version', { simple: true }) === format) for (const range of ranges()) drop(range)
+        if (db.pragma('user_version', { simple: true }) === indexFormat) for (const range of ranges()) drop(range)
         db.exec(`
           drop table if exists state; drop table if exists ranges;
           create table state (one integer primary key, epoch text not null, through integer not null);
           create table ranges (range integer primary key);
-          pragma user_version = ${format}`)
+          pragma user_version = ${indexFormat}`)
         db.prepare('insert into state values (1, ?, ?)').run(begun.epoch, begun.through)
       }),
     add: ({ after, through, range, entries }) =>

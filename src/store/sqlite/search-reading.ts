@@ -1,7 +1,7 @@
 // Asking the search index in SQLite, by the reader's thread: range by range, each one short read transaction.
 import { AppError } from '../../errors.ts'
 import { kindWord } from '../search/document.ts'
-import { type IndexState, rangeOf, rangeSize } from '../search/indexer.ts'
+import { type IndexState, indexFormat, rangeOf, rangeSize } from '../search/indexer.ts'
 import { type SearchReads, unreadable, type WordStep, type WordsFound, type WordWalk } from '../search/reading.ts'
 import { wordsTable } from './search-file.ts'
 
@@ -18,7 +18,10 @@ export function sqliteSearchReads(ask: Ask, damaged: () => void): SearchReads {
     }
   }
   return {
-    state: async () => (await read<IndexState>('select epoch, through from state', []))[0] ?? null,
+    async state() {
+      const text = 'select epoch, through from state where (select user_version from pragma_user_version) = ?'
+      return (await read<IndexState>(text, [indexFormat]))[0] ?? null
+    },
     walk(asked) {
       const match = matchText(asked)
       return step => find(read, match, asked.newest, step)
