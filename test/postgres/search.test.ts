@@ -1,9 +1,11 @@
 // The search index on PostgreSQL: filled by one node at a time, whichever that is, and made anew when somebody asks.
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { Database } from '../../src/store/postgres/database.ts'
 import { postgresSearchIndex } from '../../src/store/postgres/search-index.ts'
 import { postgresSearchReads } from '../../src/store/postgres/search-reading.ts'
 import { openPostgresStore } from '../../src/store/postgres/store.ts'
+import type { SearchIndex } from '../../src/store/search/indexer.ts'
 import type { Store } from '../../src/store/store.ts'
 import { appendAll, day, minute, record, start } from '../contract/store/record.ts'
 import { indexed } from '../contract/store/search.ts'
@@ -55,36 +57,90 @@ test('of two nodes one fills it, both find; and when the one has ended the other
   expect((await nodes[0]!.list({ filter: { q: 'later' }, order: 'newest', limit: 5 })).events).toHaveLength(1)
 })
 
-test('two that add the same at once add it once', async () => {
-  const other = await createDatabase()
-  await (await openPostgresStore(postgresOptions(other.url))).close()
-  const both = [1, 2].map(() => new Database({ url: other.url, poolMax: 1, timeoutMs: 10_000 }))
-  const [first, second] = both.map(postgresSearchIndex) as [
-    ReturnType<typeof postgresSearchIndex>,
-    ReturnType<typeof postgresSearchIndex>,
-  ]
-  await first.begin({ epoch: 'e', through: 0 })
-  const entries = (words: string) => [{ sequence: 1, words }]
-  for (let round = 0; round < 5; round++) {
-    const batch = { after: round, through: round + 1, range: 0 }
-    await Promise.all([
-      first.add({ ...batch, entries: [{ sequence: round + 1, words: 'of the first' }] }),
-      second.add({ ...batch, entries: [{ sequence: round + 1, words: 'of the second' }] }),
-    ])
+describe('two nodes that both believe it is theirs', () => {
+  let other: TestDatabase
+  let both: Database[]
+  let first: SearchIndex
+  let second: SearchIndex
+  const entry = (sequence: number, words = 'any') => [{ sequence, words }]
+  const words = async () => {
+    const found = await queryOnce<{ sequence: string }>(other.url, 'select sequence from search_0 order by 1')
+    return found.map(({ sequence }) => Number(sequence))
   }
-  // One that comes late finds that others have gone on.
-  await second.add({ after: 2, through: 3, range: 0, entries: entries('late') })
-  expect(await first.state()).toEqual({ epoch: 'e', through: 5 })
-  expect(await queryOnce(other.url, 'select count(*)::int as rows, max(sequence)::int as last from search_0')).toEqual([
-    { rows: 5, last: 5 },
-  ])
-  const reads = postgresSearchReads(both[0]!)
-  expect(await reads.state()).toEqual({ epoch: 'e', through: 5 })
-  // What another version has made is not asked.
-  await queryOnce(other.url, 'update search_state set format = 1')
-  expect([await first.state(), await reads.state()]).toEqual([null, null])
-  await Promise.all(both.map(each => each.close()))
-  await other.drop()
+
+  beforeAll(async () => {
+    other = await createDatabase()
+    await (await openPostgresStore(postgresOptions(other.url))).close()
+    await queryOnce(other.url, `update log set epoch = 'e', head = 100`)
+    both = [1, 2].map(() => new Database({ url: other.url, poolMax: 1, timeoutMs: 10_000 }))
+    first = postgresSearchIndex(both[0]!)
+    second = postgresSearchIndex(both[1]!)
+    await first.begin({ epoch: 'e', through: 0 })
+  })
+  afterAll(async () => {
+    await Promise.all(both.map(each => each.close()))
+    await other.drop()
+  })
+
+  test('and add the same at once add it once', async () => {
+    for (let round = 0; round < 5; round++) {
+      const batch = { after: round, through: round + 1, range: 0 }
+      await Promise.all([
+        first.add({ ...batch, entries: entry(round + 1, 'of the first') }),
+        second.add({ ...batch, entries: entry(round + 1, 'of the second') }),
+      ])
+    }
+    // One that comes late finds that others have gone on.
+    await second.add({ after: 2, through: 3, range: 0, entries: entry(1, 'late') })
+    expect(await first.state()).toEqual({ epoch: 'e', through: 5 })
+    expect(await words()).toEqual([1, 2, 3, 4, 5])
+  })
+
+  test('begin it once: what the other has begun meanwhile is kept', async () => {
+    await second.begin({ epoch: 'e', through: 0 })
+    expect(await second.state()).toEqual({ epoch: 'e', through: 5 })
+    await second.begin({ epoch: 'another', through: 3 })
+    expect([await first.state(), await first.ranges()]).toEqual([{ epoch: 'another', through: 3 }, []])
+    await first.begin({ epoch: 'e', through: 0 })
+    expect(await first.state()).toEqual({ epoch: 'e', through: 0 })
+  })
+
+  test('drop nothing that the other adds meanwhile', async () => {
+    await first.add({ after: 0, through: 1, range: 0, entries: entry(1) })
+    const adding = new pg.Client(other.url)
+    await adding.connect()
+    await adding.query('begin')
+    await adding.query(`insert into search_0 values (2, 'any')`)
+    // Of the log there is nothing: all that it sees is gone.
+    const swept = second.sweep(0)
+    const waiting = `select from pg_locks where not granted and locktype = 'relation'`
+    await until('the sweep waits', async () => (await queryOnce(other.url, waiting)).length > 0, 10_000)
+    await adding.query('commit')
+    await adding.end()
+    await swept
+    expect(await words()).toEqual([2])
+    await first.sweep(0)
+    expect(await first.ranges()).toEqual([])
+    // Nor does a sweep of what the other has dropped fail.
+    await second.sweep(0)
+  })
+
+  test('make a range again that was dropped, by themselves or by the other', async () => {
+    await first.add({ after: 1, through: 2, range: 0, entries: entry(2) })
+    await first.drop(0)
+    await first.add({ after: 2, through: 3, range: 0, entries: entry(3) })
+    expect(await words()).toEqual([3])
+    await second.drop(0)
+    await first.add({ after: 3, through: 4, range: 0, entries: entry(4) })
+    expect(await words()).toEqual([4])
+  })
+
+  test('do not ask what another version has made', async () => {
+    const reads = postgresSearchReads(both[0]!)
+    expect(await reads.state()).toEqual({ epoch: 'e', through: 4 })
+    await queryOnce(other.url, 'update search_state set format = 1')
+    expect([await first.state(), await reads.state()]).toEqual([null, null])
+  })
 })
 
 test('without its row of state it is made anew', async () => {

@@ -8,13 +8,14 @@ import { daysTable } from './functions/days.ts'
 import { partitionFunctions } from './functions/partitions.ts'
 import { rejectFunction } from './functions/reject.ts'
 import { retentionFunctions } from './functions/retention.ts'
-import { searchStatements } from './functions/search.ts'
+import { searchOwnerFunctions, searchStatements } from './functions/search.ts'
 import { workFunctions } from './functions/work-functions.ts'
 import { giveUpSoon } from './lock-timeout.ts'
 import { firstRanges } from './partitions.ts'
 
 export const migrations: MigrationProvider = {
-  getMigrations: () => Promise.resolve({ '001-postgres': first, '002-tokens': tokens, '003-search': search }),
+  getMigrations: () =>
+    Promise.resolve({ '001-postgres': first, '002-tokens': tokens, '003-search': search, '004-search': searchOwners }),
 }
 
 const requestColumns = `
@@ -150,5 +151,12 @@ const tokens: Migration = {
 const search: Migration = {
   async up(db: Kysely<unknown>) {
     for (const statement of [giveUpSoon, ...searchStatements]) await sql.raw(statement).execute(db)
+  },
+}
+
+/** Functions alone: a node of the version before knows none of them. */
+const searchOwners: Migration = {
+  async up(db: Kysely<unknown>) {
+    for (const statement of searchOwnerFunctions) await sql.raw(statement).execute(db)
   },
 }

@@ -23,6 +23,81 @@ const dropRange = `
     execute format('drop table if exists %I', 'search_' || dropped);
   end $$`
 
+/** By its row, which is there as long as the table is: a name that was looked up before the lock may be remembered as missing. */
+const makeRangeByRow = `
+  create or replace function postern_make_search_range(range bigint) returns void language plpgsql as $$
+  declare place text := 'search_' || range;
+  begin
+    perform pg_advisory_xact_lock(5, 0);
+    if exists (select from search_ranges where search_ranges.range = postern_make_search_range.range) then return; end if;
+    execute format('create table %I (sequence bigint primary key, words tsvector not null)', place);
+    execute format('create index on %I using gin (words) with (gin_pending_list_limit = 512)', place);
+    insert into search_ranges values (range);
+  end $$`
+
+/**
+ * In place of what is there, an empty one; nothing where another node has done that meanwhile. Few ranges at once, since
+ * each holds locks: answers whether it is done.
+ */
+const begin = `
+  create function postern_begin_search(made_as int, made_of text, made_through bigint) returns boolean
+  language plpgsql as $$
+  declare dropped bigint;
+  begin
+    perform pg_advisory_xact_lock(5, 0);
+    if exists (select from search_state, log where format = made_as and search_state.epoch = made_of and through <= head)
+    then return true; end if;
+    -- Nobody reads it while there is none.
+    delete from search_state;
+    for dropped in select range from search_ranges order by range limit 64 loop
+      perform postern_drop_search_range(dropped);
+    end loop;
+    if exists (select from search_ranges) then return false; end if;
+    insert into search_state values (1, made_as, made_of, made_through);
+    return true;
+  end $$`
+
+/** Moves the cursor with what is added: of two nodes that add the same one adds nothing. */
+const add = `
+  create function postern_add_search(added bigint, moved_from bigint, moved_to bigint, sequences bigint[], texts text[])
+  returns void language plpgsql as $$
+  declare place text := 'search_' || added;
+  begin
+    -- First of all: whoever begins anew has this lock before it has the cursor's.
+    if cardinality(sequences) > 0 and not exists (select from search_ranges where range = added) then
+      perform postern_make_search_range(added);
+    end if;
+    update search_state set through = moved_to where through = moved_from;
+    if not found or cardinality(sequences) = 0 then return; end if;
+    execute format('insert into %I select sequence, words::tsvector
+                    from unnest($1, $2) as entry(sequence, words) on conflict do nothing', place)
+    using sequences, texts;
+  end $$`
+
+/** Deletes what is no longer in the log, and drops the range where nothing is left of it. */
+const sweep = `
+  create function postern_sweep_search_range(swept bigint, first bigint, last bigint) returns void
+  language plpgsql as $$
+  declare
+    place text := 'search_' || swept;
+    remain boolean;
+  begin
+    perform pg_advisory_xact_lock(5, 0);
+    if not exists (select from search_ranges where range = swept) then return; end if;
+    execute format('delete from %I words where not exists (
+      select from events where events.sequence = words.sequence and events.sequence between $1 and $2)', place)
+    using first, last;
+    execute format('select exists (select from %I)', place) into remain;
+    if remain then return; end if;
+    -- Another node may be adding to it: that is waited for, and seen.
+    execute format('lock table %I in access exclusive mode', place);
+    execute format('select exists (select from %I)', place) into remain;
+    if not remain then perform postern_drop_search_range(swept); end if;
+  end $$`
+
+/** What two nodes may do at once, which both believe that the index is theirs. */
+export const searchOwnerFunctions = [makeRangeByRow, begin, add, sweep]
+
 export const searchStatements = [
   // Whoever deletes its row has the index made anew.
   `create table search_state (
