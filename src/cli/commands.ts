@@ -181,10 +181,12 @@ function told(error: unknown): number {
   return error instanceof AppError && error.code === 'store_unreachable' ? exit.unreachable : exit.mistaken
 }
 
-/** `postern events list | head`: whoever reads has had enough. */
+/** `postern events list | head`: whoever reads has had enough. All else is told by who writes and waits for it. */
 function endQuietlyWithoutReader(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(exit.done)
-    throw error
+    process.exitCode = exit.unfinished
   })
+  // There is nobody to tell.
+  process.stderr.on('error', () => {})
 }

@@ -1,10 +1,10 @@
 // `postern events export`: lines of JSON as fast as they are taken, in constant memory. One that is cut goes on behind its
 // last whole line.
-import { once } from 'node:events'
-import { createWriteStream } from 'node:fs'
+import { open } from 'node:fs/promises'
 import { setTimeout as after } from 'node:timers/promises'
 import { type ExitCode, exit, Failure } from './command.ts'
 import type { GatewayApi, Query } from './gateway-api.ts'
+import { print } from './listing.ts'
 import { counted, plainJson } from './text.ts'
 
 export interface ExportOptions {
@@ -13,39 +13,45 @@ export interface ExportOptions {
   original?: boolean
 }
 
-const triesMax = 5
-const pauseMs = 1_000
+/** Without coming any further: with the pauses between them some 13 seconds, in which a gateway starts again. */
+const triesMax = 8
+const firstPauseMs = 100
 
 export async function exported(api: GatewayApi, filter: Query, options: ExportOptions): Promise<ExitCode> {
   const query = { ...filter, include: options.original ? 'original' : undefined }
   let position = options.after
   // Before a file is made: else one that is empty stays behind a mistake.
-  let body = await opened(api, query, position)
-  const out = options.output === undefined ? process.stdout : await created(options.output)
+  let body: ReadableStream<Uint8Array> | undefined = await opened(api, query, position)
+  const out = options.output === undefined ? standardOutput : await created(options.output)
   let count = 0
-  for (let tries = 1; ; tries++) {
+  const cut = async (cause: unknown) => {
+    await out.close().catch(() => {})
+    const why = (cause as Error).message
+    const goOn = `go on with --after ${position ?? 0}`
+    return new Failure(exit.unfinished, `The export was cut after ${counted(count)} events. ${why}; ${goOn}`, { cause })
+  }
+  for (let failed = 0; ; ) {
     try {
+      body ??= await opened(api, query, position)
       for await (const lines of wholeLines(body)) {
+        await out.write(lines)
         position = Number(sequenceOf(lines.slice(lines.lastIndexOf('\n', lines.length - 2) + 1)) ?? position)
         count += lines.split('\n').length - 1
-        if (!out.write(process.stdout.isTTY && out === process.stdout ? plainLines(lines) : lines))
-          await once(out, 'drain')
+        failed = 0
       }
       break
     } catch (error) {
-      const goOn = `go on with --after ${position ?? 0}`
-      if (tries === triesMax) throw new Failure(exit.unfinished, `The export was cut: ${goOn}`, { cause: error })
-      process.stderr.write(`— cut after ${counted(count)} events: going on\n`)
-      await after(pauseMs)
-      body = await opened(api, query, position).catch(cause => {
-        throw new Failure(exit.unfinished, `The export was cut: ${goOn}`, { cause })
-      })
+      // What cannot be written, or is refused, is so the next time too.
+      const isPassing = !(error instanceof Failure) || error.exit === exit.unreachable
+      if (!isPassing || ++failed === triesMax) throw await cut(error)
+      body = undefined
+      if (failed === 1) process.stderr.write(`— cut after ${counted(count)} events: going on\n`)
+      await after(firstPauseMs * 2 ** (failed - 1))
     }
   }
-  if (out !== process.stdout) {
-    out.end()
-    await once(out, 'close')
-  }
+  await out.close().catch(async error => {
+    throw await cut(error)
+  })
   process.stderr.write(`${counted(count)} events\n`)
   return exit.done
 }
@@ -54,15 +60,40 @@ function opened(api: GatewayApi, query: Query, position: number | undefined): Pr
   return api.lines('/events/export', { ...query, after: position })
 }
 
-async function created(path: string) {
-  const out = createWriteStream(path, { flags: 'wx', mode: 0o600 })
-  await once(out, 'open').catch((error: NodeJS.ErrnoException) => {
-    throw new Failure(
-      exit.mistaken,
-      `--output: ${error.code === 'EEXIST' ? 'the file is there already' : error.message}`,
-    )
+interface Output {
+  /** Throws Failure where not all of it can be written. */
+  write(lines: string): Promise<void>
+  close(): Promise<void>
+}
+
+const standardOutput: Output = {
+  write: lines => print(process.stdout.isTTY ? plainLines(lines) : lines),
+  close: async () => {},
+}
+
+/** A file of whole lines at any time: of what did not fit nothing is left in it. */
+async function created(path: string): Promise<Output> {
+  const refused = (error: unknown) => {
+    const { code, message } = error as NodeJS.ErrnoException
+    return new Failure(exit.mistaken, `--output: ${code === 'EEXIST' ? 'the file is there already' : message}`)
+  }
+  const file = await open(path, 'wx', 0o600).catch(error => {
+    throw refused(error)
   })
-  return out
+  let bytes = 0
+  return {
+    async write(lines) {
+      const chunk = Buffer.from(lines)
+      try {
+        await file.writeFile(chunk)
+        bytes += chunk.length
+      } catch (error) {
+        await file.truncate(bytes).catch(() => {})
+        throw refused(error)
+      }
+    },
+    close: () => file.close(),
+  }
 }
 
 /** The text in pieces that end with a line; what is left of a line that was cut is never given. */

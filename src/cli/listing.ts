@@ -1,6 +1,7 @@
 // What lists have in common: how many, as a table or as lines of JSON, and what is said of an empty one.
+import { fstatSync, writeFileSync } from 'node:fs'
 import type { Command } from 'commander'
-import { exit, wholeNumber } from './command.ts'
+import { exit, Failure, wholeNumber } from './command.ts'
 import type { GatewayApi, Query } from './gateway-api.ts'
 import { type Column, tableOf } from './table.ts'
 import { plainJson, plainText } from './text.ts'
@@ -42,11 +43,29 @@ export async function list<Item>(
   return exit.done
 }
 
-/** As fast as it is taken. */
-export function print(text: string | Uint8Array): Promise<void> {
-  return new Promise(resolve => {
-    if (process.stdout.write(text)) resolve()
-    else process.stdout.once('drain', resolve)
+/** Resolves once it is written. Throws Failure where it cannot be; who reads no further has ended the process. */
+export async function print(text: string | Uint8Array): Promise<void> {
+  try {
+    // Into a file the stream would write once, and take what a full disk has left out for written.
+    if (isFile()) writeFileSync(process.stdout.fd, Buffer.from(text))
+    else await written(text)
+  } catch (error) {
+    throw new Failure(exit.unfinished, `Standard output cannot be written: ${(error as Error).message}`)
+  }
+}
+
+function isFile(): boolean {
+  isFileKnown ??= fstatSync(process.stdout.fd).isFile()
+  return isFileKnown
+}
+let isFileKnown: boolean | undefined
+
+function written(text: string | Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.stdout.write(text, error => {
+      if (error == null) resolve()
+      else if ((error as NodeJS.ErrnoException).code !== 'EPIPE') reject(error)
+    })
   })
 }
 

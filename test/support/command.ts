@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url'
 export interface CommandOptions {
   env?: Readonly<Record<string, string>>
   cwd?: string
+  /** What runs it, as `"$@"`: for what only a shell can do, such as a limit or a pipe. */
+  shell?: string
 }
 
 export interface Ran {
@@ -27,9 +29,11 @@ process.on('exit', () => {
 })
 
 /** Nothing of the environment of whoever runs the tests may tell it where a gateway is. */
-export function startCommand(args: readonly string[], { env, cwd }: CommandOptions = {}): RunningCommand {
+export function startCommand(args: readonly string[], { env, cwd, shell }: CommandOptions = {}): RunningCommand {
   const inherited = Object.fromEntries(['PATH', 'HOME', 'TMPDIR'].map(name => [name, process.env[name]]))
-  const child = spawn(process.execPath, [bin, ...args], {
+  const command = [process.execPath, bin, ...args]
+  const [program, ...given] = shell === undefined ? command : ['sh', '-c', shell, 'sh', ...command]
+  const child = spawn(program!, given, {
     cwd,
     env: { ...inherited, ...env } as NodeJS.ProcessEnv,
     stdio: ['ignore', 'pipe', 'pipe'],
