@@ -32,6 +32,7 @@ export function compare({ wanted, known, isFor, leadsHere, beside = false }: Com
     )
     // Of several the one that is right already, or was ours before.
     const found =
+      candidates.find(one => differencesOf(each, one).length === 0) ??
       candidates.find(({ url }) => sameUrl(url, each.url)) ??
       candidates.find(({ url }) => leadsHere(url)) ??
       candidates[0]

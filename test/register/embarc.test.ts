@@ -71,6 +71,21 @@ describe.each(['stock', 'documented'] as const)('on the %s API', kind => {
     expect(server.hooks).toMatchObject([{ id: 2, isActive: true, config }])
   })
 
+  test('where the old one could not be removed, the new one is known as right, and the old one as extra', async () => {
+    await start(kind)
+    server.add('Postern embarc', url, { isActive: false, events: asSent })
+    server.trouble(({ method }) => (method === 'DELETE' ? { status: 500 } : undefined))
+    const side = open()
+    await side.register()
+    expect(server.hooks).toMatchObject([{ id: 1, isActive: false }, { id: 2 }])
+    server.trouble(undefined)
+    const posts = () => server.changes().filter(({ method }) => method === 'POST').length
+    const before = posts()
+    await side.register({ removeExtra: true })
+    expect(posts()).toBe(before)
+    expect(server.hooks).toMatchObject([{ id: 2, isActive: true }])
+  })
+
   test('a second hook that leads here is extra', async () => {
     await start(kind)
     server.add('Postern embarc', url, { events: asSent })
