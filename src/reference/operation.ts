@@ -63,12 +63,12 @@ ${media?.example === undefined ? '' : html`<details><summary>Example</summary>${
 }
 
 /** A line that works when the token is in the environment. */
-function curl(method: string, path: string, { parameters = [], requestBody, security }: Operation): string {
+export function curl(method: string, path: string, { parameters = [], requestBody, security }: Operation): string {
   const example = requestBody?.content['application/json']?.example
-  const filled = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
-    const parameter = parameters.find(each => each.name === name) as { example?: string } | undefined
-    return String(parameter?.example ?? `<${name}>`)
-  })
+  const given = (name: string) => parameters.find(each => each.name === name)?.example ?? `<${name}>`
+  const query = parameters.filter(each => each.in === 'query' && each.required === true)
+  const asked = query.map(({ name }) => `${name}=${encodeURIComponent(given(name)).replaceAll('%2F', '/')}`).join('&')
+  const filled = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => given(name)) + (asked === '' ? '' : `?${asked}`)
   return [
     method === 'get' ? 'curl' : `curl -X ${method.toUpperCase()}`,
     ...(security.length === 0 ? [] : ['-H "Authorization: Bearer $POSTERN_TOKEN"']),

@@ -10,6 +10,7 @@ export interface Parameter {
   in: string
   required?: boolean
   description?: string
+  example?: string
   schema: SchemaNode
 }
 export interface Media {

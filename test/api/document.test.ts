@@ -6,6 +6,8 @@ import { problemCodes } from '../../src/api/openapi.ts'
 import { problemList } from '../../src/api/problem-list.ts'
 import { type AnswerDefinition, routingPath } from '../../src/api/route.ts'
 import { errorStatus } from '../../src/errors.ts'
+import { curl } from '../../src/reference/operation.ts'
+import type { Operation } from '../../src/reference/page.ts'
 import { apiDocument, assertDocumented, definitions, wrongWith } from '../support/api-document.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { type Answer, send } from '../support/http.ts'
@@ -69,6 +71,16 @@ describe.each(definitions.map(each => [each.name, each] as const))('%s', (_, def
     expect(wrongWith(media!.schema, { ...(media!.example as object), madeUp: 1 })).toMatch(
       definition.name === 'getDocument' ? /^$/ : /additional properties/,
     )
+  })
+
+  test('its line for a shell asks for what it must', async () => {
+    const operation = apiDocument.paths[definition.path]![definition.method]!
+    const line = curl(definition.method, definition.path, operation as unknown as Operation)
+    const [, target] = /"\$POSTERN_URL([^"]+)"$/.exec(line)!
+    const { searchParams } = new URL(target!, 'http://gateway')
+    for (const { name, in: place, required, example } of operation.parameters ?? [])
+      if (required === true && place === 'query') expect(searchParams.get(name)).toBe(example)
+    expect(target).not.toMatch(/[{}<>]/)
   })
 
   test('its example of a body is taken', () => {
