@@ -107,6 +107,8 @@ export class Tail {
       while (this.#pending && this.#wakes.size > 0) {
         const since = performance.now() - this.#readAt
         if (since < paceMs) await after(paceMs - since)
+        // It begins anew elsewhere, and is read from there: from here on would leave a gap.
+        if (!this.#hasBegun) return
         this.#pending = false
         this.#readAt = performance.now()
         const begun = this.#begun

@@ -1,4 +1,5 @@
 // What many readers cost: the end of the log is read once for all of them, large originals are bounded over all of them.
+import { setTimeout as after } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { adminPrincipal } from '../../src/api/access.ts'
 import { Readers } from '../../src/api/readers.ts'
@@ -128,6 +129,33 @@ describe('the end of the log', () => {
     expect([tail.isBehind(50), tail.isBehind(2_049), tail.isBehind(2_050)]).toEqual([true, true, false])
     expect(tail.next(2_050)!.event.sequence).toBe(2_051)
     expect(tail.next(tail.position)).toBeUndefined()
+  })
+
+  test('one that begins anew while it reads holds nothing of before: nobody skips what lies between', async () => {
+    const leave = await tail.join(() => {})
+    await until('it has come to the end', () => log.lists === 1)
+    log.append(3)
+    // It waits for its pace to read these, and what it reads comes after the head that it begins with anew.
+    leave()
+    const { promise: begun, resolve: begin } = Promise.withResolvers<void>()
+    const { promise: read, resolve: answer } = Promise.withResolvers<void>()
+    const { extent, list } = log.store
+    log.store.extent = () => begun.then(extent)
+    log.store.list = async query => {
+      const page = await list(query)
+      await read
+      return page
+    }
+    const joined = tail.join(() => {})
+    await after(30)
+    log.append(2)
+    begin()
+    await joined
+    Object.assign(log.store, { extent, list })
+    answer()
+    log.append(1_000)
+    await until('it has come to the end again', () => tail.position === log.head)
+    expect(tail.isBehind(53)).toBe(true)
   })
 
   test('holds no more than 8 MiB, the texts made of its events counted', async () => {
