@@ -1,27 +1,18 @@
 // The routes of the quarantine: genuine requests that no adapter understood, and what people do about them.
 import { z } from '@hono/zod-openapi'
 import { decodeId } from '../ids.ts'
-import { release, type SecondLookParts } from '../ingest/second-look.ts'
+import { release } from '../ingest/second-look.ts'
 import { requestId } from '../ingest/understand.ts'
-import type { Listed, QuarantineEntry, Store, Stored } from '../store/store.ts'
+import type { Listed, QuarantineEntry, Stored } from '../store/store.ts'
 import type { Principal } from './access.ts'
+import { type BesideRoutesParts, besideBody, besideList, besideTag } from './beside.ts'
 import { nothing } from './body.ts'
-import type { Cursors } from './cursor.ts'
-import { listForm } from './event-form.ts'
-import { pageParameters } from './parameters.ts'
 import { requestPath } from './path.ts'
-import { describeRequest, paging, requestExample, requestShape } from './request-form.ts'
-import { found, notFound, raw, rawAnswer } from './resource.ts'
+import { describeRequest, requestExample, requestShape } from './request-form.ts'
+import { found, notFound } from './resource.ts'
 import { type ApiRoute, defineRoute } from './route.ts'
 import { seenBy, sourcesFor } from './source-limits.ts'
 
-export interface BesideRoutesParts {
-  store: Store
-  secondLook: SecondLookParts
-  cursor: Cursors
-}
-
-const tag = 'What did not get in'
 const entryForm = z
   .object({ ...requestShape, id: z.string(), source: z.string(), reason: z.string() })
   .openapi('QuarantinedRequest')
@@ -42,38 +33,22 @@ const entryExample: z.infer<typeof entryForm> = {
 
 export function quarantineRoutes({ store, secondLook, cursor }: BesideRoutesParts): ApiRoute[] {
   return [
-    defineRoute(
-      {
-        method: 'get',
-        path: '/quarantine',
-        name: 'listQuarantine',
-        tag,
-        summary: 'Genuine requests that no adapter understood, newest first',
-        scope: 'read',
-        inTurn: true,
-        bySource: true,
-        query: pageParameters,
-        answers: {
-          200: {
-            description: 'A page of requests, without their bodies',
-            schema: listForm(entryForm).openapi('QuarantineList'),
-            example: { items: [entryExample], next: null },
-          },
-        },
-        problems: ['bad_cursor'],
-      },
-      async ({ principal, query }) => {
-        const { page, nextOf } = paging(query, 'quarantine', cursor, principal)
-        const { items, next } = await store.listQuarantine(page)
-        return { items: items.map(entry => described(entry, principal)), next: nextOf(next) }
-      },
-    ),
+    besideList(cursor, {
+      path: '/quarantine',
+      name: 'listQuarantine',
+      summary: 'Genuine requests that no adapter understood, newest first',
+      form: entryForm,
+      formName: 'QuarantineList',
+      example: entryExample,
+      read: page => store.listQuarantine(page),
+      describe: described,
+    }),
     defineRoute(
       {
         method: 'get',
         path: '/quarantine/{id}',
         name: 'getQuarantined',
-        tag,
+        tag: besideTag,
         summary: 'One of them',
         scope: 'read',
         etag: true,
@@ -83,28 +58,20 @@ export function quarantineRoutes({ store, secondLook, cursor }: BesideRoutesPart
       },
       async ({ principal, params: { id } }) => described(seenBy(principal, await store.quarantined(id)), principal),
     ),
-    defineRoute(
-      {
-        method: 'get',
-        path: '/quarantine/{id}/raw',
-        name: 'getQuarantinedRaw',
-        tag,
-        summary: 'Its body, byte for byte',
-        scope: 'raw',
-        etag: true,
-        bySource: true,
-        audit: 'quarantine.raw',
-        params: requestPath,
-        answers: { 200: rawAnswer },
-      },
-      async ({ principal, params: { id } }) => raw(seenBy(principal, await store.quarantined(id))),
-    ),
+    besideBody({
+      path: '/quarantine/{id}/raw',
+      name: 'getQuarantinedRaw',
+      summary: 'Its body, byte for byte',
+      audit: 'quarantine.raw',
+      params: requestPath,
+      read: ({ id }) => store.quarantined(id),
+    }),
     defineRoute(
       {
         method: 'post',
         path: '/quarantine/release',
         name: 'releaseQuarantine',
-        tag,
+        tag: besideTag,
         summary: 'Tries them again, and releases what is understood now',
         scope: 'operate',
         bySource: true,
@@ -139,7 +106,7 @@ export function quarantineRoutes({ store, secondLook, cursor }: BesideRoutesPart
         method: 'post',
         path: '/quarantine/{id}/discard',
         name: 'discardQuarantined',
-        tag,
+        tag: besideTag,
         summary: 'Removes one for good',
         scope: 'operate',
         bySource: true,

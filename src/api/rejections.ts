@@ -3,16 +3,12 @@ import { z } from '@hono/zod-openapi'
 import { AppError } from '../errors.ts'
 import { recheck } from '../ingest/second-look.ts'
 import { requestId } from '../ingest/understand.ts'
-import { listForm } from './event-form.ts'
-import { pageParameters } from './parameters.ts'
+import { type BesideRoutesParts, besideBody, besideList, besideTag } from './beside.ts'
 import { requestPath } from './path.ts'
-import type { BesideRoutesParts } from './quarantine.ts'
-import { describeRequest, paging, requestExample, requestShape } from './request-form.ts'
-import { raw, rawAnswer } from './resource.ts'
+import { describeRequest, requestExample, requestShape } from './request-form.ts'
 import { type ApiRoute, defineRoute } from './route.ts'
-import { maySee, seenBy } from './source-limits.ts'
+import { maySee } from './source-limits.ts'
 
-const tag = 'What did not get in'
 const rejectionForm = z
   .object({
     ...requestShape,
@@ -38,64 +34,37 @@ const rejectionExample: z.infer<typeof rejectionForm> = {
 
 export function rejectionRoutes({ store, secondLook, cursor }: BesideRoutesParts): ApiRoute[] {
   return [
-    defineRoute(
-      {
-        method: 'get',
-        path: '/rejections',
-        name: 'listRejections',
-        tag,
-        summary: 'Requests that failed their check, newest first',
-        scope: 'read',
-        inTurn: true,
-        bySource: true,
-        query: pageParameters,
-        answers: {
-          200: {
-            description: 'A page of requests, without their bodies',
-            schema: listForm(rejectionForm).openapi('RejectionList'),
-            example: { items: [rejectionExample], next: null },
-          },
-        },
-        problems: ['bad_cursor'],
-      },
-      async ({ principal, query }) => {
-        const { page, nextOf } = paging(query, 'rejections', cursor, principal)
-        const { items, next } = await store.listRejections(page)
-        return {
-          items: items.map(entry => ({
-            ...describeRequest(entry, principal),
-            id: requestId(entry.id),
-            source: entry.source,
-            status: entry.status,
-            reason: entry.reason,
-            truncated: entry.truncated,
-          })),
-          next: nextOf(next),
-        }
-      },
-    ),
-    defineRoute(
-      {
-        method: 'get',
-        path: '/rejections/{id}/raw',
-        name: 'getRejectionRaw',
-        tag,
-        summary: 'The body of one, byte for byte',
-        scope: 'raw',
-        etag: true,
-        bySource: true,
-        audit: 'rejection.raw',
-        params: requestPath,
-        answers: { 200: rawAnswer },
-      },
-      async ({ principal, params: { id } }) => raw(seenBy(principal, await store.rejection(id))),
-    ),
+    besideList(cursor, {
+      path: '/rejections',
+      name: 'listRejections',
+      summary: 'Requests that failed their check, newest first',
+      form: rejectionForm,
+      formName: 'RejectionList',
+      example: rejectionExample,
+      read: page => store.listRejections(page),
+      describe: (entry, principal) => ({
+        ...describeRequest(entry, principal),
+        id: requestId(entry.id),
+        source: entry.source,
+        status: entry.status,
+        reason: entry.reason,
+        truncated: entry.truncated,
+      }),
+    }),
+    besideBody({
+      path: '/rejections/{id}/raw',
+      name: 'getRejectionRaw',
+      summary: 'The body of one, byte for byte',
+      audit: 'rejection.raw',
+      params: requestPath,
+      read: ({ id }) => store.rejection(id),
+    }),
     defineRoute(
       {
         method: 'post',
         path: '/rejections/recheck',
         name: 'recheckRejections',
-        tag,
+        tag: besideTag,
         summary: "Checks a source's rejections again, at the clock of their receipt, and admits what passes",
         scope: 'operate',
         bySource: true,

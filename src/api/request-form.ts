@@ -4,10 +4,7 @@ import { isoTime } from '../clock.ts'
 import { scrubbed } from '../ingest/scrub.ts'
 import type { KeptRequest } from '../store/store.ts'
 import { allows, type Principal } from './access.ts'
-import type { Cursors } from './cursor.ts'
 import { timeForm } from './event-form.ts'
-import { limitDefault, type pageParameters } from './parameters.ts'
-import { sourcesFor } from './source-limits.ts'
 
 export const requestShape = {
   receivedAt: timeForm,
@@ -67,19 +64,4 @@ function namesOf(query: string): string {
       pair.includes('=') ? `${pair.split('=', 1)[0]}=${pair.endsWith(`=${scrubbed}`) ? scrubbed : '…'}` : '…',
     )
     .join('&')
-}
-
-/** What a list beside the log is asked for, and how its next page is. */
-export function paging(query: z.output<typeof pageParameters>, list: string, cursor: Cursors, principal: Principal) {
-  const { limit = limitDefault, cursor: given, source } = query
-  const sources = sourcesFor(principal, source)
-  const question = { list, sources }
-  return {
-    page: {
-      limit,
-      ...(given === undefined ? {} : { cursor: String(cursor.read(given, question)) }),
-      ...(sources === undefined ? {} : { sources }),
-    },
-    nextOf: (next: string | null) => (next === null ? null : cursor.write(Number(next), question)),
-  }
 }
