@@ -2,22 +2,19 @@
 // slow reader holds little and one that takes nothing is dropped. What ended well is whole: whatever goes wrong once it has
 // begun cuts the connection.
 import type { ServerResponse } from 'node:http'
-import { setImmediate as turn } from 'node:timers/promises'
 import { AppError } from '../errors.ts'
 import { type StoredEvent, sequenceText } from '../store/record.ts'
 import type { EventFilter } from '../store/store.ts'
 import type { Principal } from './access.ts'
-import { Bell } from './bell.ts'
 import { type EventText, eventTexts } from './event-texts.ts'
 import type { Originals } from './originals.ts'
-import type { Reader, Readers } from './readers.ts'
+import { Outlet, sliceBytes } from './outlet.ts'
+import type { Readers } from './readers.ts'
 
 /** Events that are read at once; fewer where they are large, and before it is known how large they are. */
 const pageSizeMax = 250
 const pageSizeFirst = 50
 const pageBytes = 2 * 1024 * 1024
-/** What is given to the connection at once. */
-const sliceBytes = 64 * 1024
 
 export const exportHeaders = {
   'content-type': 'application/x-ndjson',
@@ -44,7 +41,7 @@ export async function openExport(outgoing: ServerResponse, readers: Readers, que
   const leave = readers.enter(running, query.principal)
   outgoing.once('close', leave)
   try {
-    await running.begin()
+    await running.readFirst()
   } catch (error) {
     leave()
     throw error
@@ -59,84 +56,60 @@ interface PageRead {
   next: number | null
 }
 
-class ExportStream implements Reader {
-  readonly #outgoing: ServerResponse
-  readonly #readers: Readers
+class ExportStream extends Outlet {
   readonly #query: ExportQuery
-  readonly #bell = new Bell()
   #snapshot = { head: 0, epoch: '' }
   #pageSize = pageSizeFirst
   #page: Promise<PageRead> | undefined
-  #stalled = 0
-  #isOver = false
 
   constructor(outgoing: ServerResponse, readers: Readers, query: ExportQuery) {
-    this.#outgoing = outgoing
-    this.#readers = readers
+    super(outgoing, readers, query.isLive)
     this.#query = query
   }
 
   /** Reads the first page: what fails here can still be answered. */
-  async begin(): Promise<void> {
+  async readFirst(): Promise<void> {
     const { order, after } = this.#query
-    const { head, epoch } = await this.#readers.store.extent()
+    const { head, epoch } = await this.readers.store.extent()
     this.#snapshot = { head, epoch }
     this.#page = this.#read(order === 'newest' ? head + 1 : (after ?? 0))
     await this.#page
   }
 
   async run(): Promise<void> {
-    const outgoing = this.#outgoing
-    outgoing.on('drain', () => {
-      this.#stalled = 0
-      this.#bell.ring()
-    })
-    outgoing.once('close', () => {
-      this.#isOver = true
-      this.#bell.ring()
-    })
-    outgoing.writeHead(200, exportHeaders)
+    this.begin(exportHeaders)
     try {
-      while (this.#page !== undefined && !this.#isOver) {
+      while (this.#page !== undefined && !this.isOver) {
         const { events, next } = await this.#page
         // The next one is read while this one is sent.
         this.#page = next === null ? undefined : this.#read(next)
-        for await (const chunk of eventTexts(this.#readers, events, this.#query.originals)) {
+        for await (const chunk of eventTexts(this.readers, events, this.#query.originals)) {
           await this.#send(chunk)
-          if (this.#isOver) break
+          if (this.isOver) break
         }
       }
       await this.#assertSameLog()
-      if (!this.#isOver) outgoing.end()
+      if (!this.isOver) this.outgoing.end()
     } catch (error) {
-      if (this.#isOver) return
-      this.#readers.log.error({ err: error }, 'an export failed, and was cut')
+      if (this.isOver) return
+      this.readers.log.error({ err: error }, 'an export failed, and was cut')
       this.end()
     }
   }
 
-  /** Whoever takes nothing is dropped, and whoever may no longer read. */
-  beat(): void {
-    void this.#endUnlessLive()
-    if (!this.#outgoing.writableNeedDrain) return
-    this.#stalled++
-    if (this.#stalled >= this.#readers.limits.stalledBeatsMax) this.drop('its reader takes nothing')
-  }
-
-  async #endUnlessLive(): Promise<void> {
-    if (!(await this.#query.isLive().catch(() => true))) this.drop('its token is no longer good')
-  }
-
   drop(why: string): void {
-    this.#readers.log.warn({ waitingBytes: this.#outgoing.writableLength, why }, 'an export was dropped')
+    this.readers.log.warn({ waitingBytes: this.outgoing.writableLength, why }, 'an export was dropped')
     this.end()
+  }
+
+  protected lapse(): void {
+    this.drop('its token is no longer good')
   }
 
   /** It is not whole, and its reader must see that. */
   end(): void {
-    this.#isOver = true
-    this.#bell.ring()
-    this.#outgoing.destroy()
+    this.stop()
+    this.outgoing.destroy()
   }
 
   #read(from: number): Promise<PageRead> {
@@ -149,7 +122,7 @@ class ExportStream implements Reader {
   async #list(from: number): Promise<PageRead> {
     const { filter, order } = this.#query
     const { head } = this.#snapshot
-    const { events, next } = await this.#readers.store.list({ filter, order, from, limit: this.#pageSize })
+    const { events, next } = await this.readers.store.list({ filter, order, from, limit: this.#pageSize })
     const bytes = events.reduce((sum, { data }) => sum + data.length, 0)
     if (bytes > pageBytes) this.#pageSize = Math.max(1, Math.floor((this.#pageSize * pageBytes) / bytes))
     else this.#pageSize = Math.min(pageSizeMax, this.#pageSize * 2)
@@ -165,29 +138,17 @@ class ExportStream implements Reader {
       lines.push(text, '\n')
       length += text.length
       if (length < sliceBytes && index < chunk.length - 1) continue
-      await this.#write(Buffer.from(lines.join('')))
-      if (this.#isOver) return
+      await this.write(Buffer.from(lines.join('')))
+      if (this.isOver) return
       lines = []
       length = 0
     }
   }
 
-  async #write(bytes: Buffer): Promise<void> {
-    this.#readers.hold(this, bytes)
-    for (let at = 0; at < bytes.length; at += sliceBytes) {
-      // Others have their turn: a reader that takes all at once would else keep the thread.
-      await turn()
-      while (this.#outgoing.writableNeedDrain && !this.#isOver) await this.#bell.rung()
-      if (this.#isOver) return
-      this.#outgoing.write(bytes.subarray(at, at + sliceBytes))
-    }
-    this.#readers.release(this)
-  }
-
   /** A log that was restored meanwhile is another one: half of this, half of that is no export. */
   async #assertSameLog(): Promise<void> {
-    if (this.#isOver) return
-    const { head, epoch } = await this.#readers.store.extent()
+    if (this.isOver) return
+    const { head, epoch } = await this.readers.store.extent()
     if (epoch === this.#snapshot.epoch && head >= this.#snapshot.head) return
     throw new AppError('position_gone', `the log is another one than at ${sequenceText(this.#snapshot.head)}`)
   }

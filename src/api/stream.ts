@@ -6,17 +6,15 @@ import { AppError } from '../errors.ts'
 import { sequenceText } from '../store/record.ts'
 import type { EventFilter } from '../store/store.ts'
 import type { Principal } from './access.ts'
-import { Bell } from './bell.ts'
 import { eventMatcher } from './event-filter.ts'
 import type { Originals } from './originals.ts'
+import { Outlet, sliceBytes } from './outlet.ts'
 import { assertPosition } from './position.ts'
-import type { Reader, Readers } from './readers.ts'
+import type { Readers } from './readers.ts'
 import type { SharedEvent } from './shared-event.ts'
 
 /** Events that are read at once of a log that a reader is behind of. */
 const pageSize = 100
-/** What is given to the connection at once: taking this much between two heartbeats is getting on. */
-const sliceBytes = 64 * 1024
 /** How long a reader waits before it comes again, in milliseconds. */
 const retryMs = 2_000
 /** For what is on its way when the gateway stops. */
@@ -62,86 +60,66 @@ export async function openStream(outgoing: ServerResponse, readers: Readers, que
   else void stream.run()
 }
 
-class EventStream implements Reader {
-  readonly #outgoing: ServerResponse
-  readonly #readers: Readers
+class EventStream extends Outlet {
   readonly #query: StreamQuery
   readonly #matches: (event: SharedEvent) => boolean
-  readonly #bell = new Bell()
   #position: number
-  #stalled = 0
-  /** A block has been sent in part: nothing may come between. */
-  #isWithinBlock = false
-  #isOver = false
 
   constructor(outgoing: ServerResponse, readers: Readers, query: StreamQuery) {
-    this.#outgoing = outgoing
-    this.#readers = readers
+    super(outgoing, readers, query.isLive)
     this.#query = query
     this.#matches = eventMatcher(query.filter)
     this.#position = query.position
   }
 
   get wake(): () => void {
-    return this.#bell.ring
+    return this.bell.ring
   }
 
   async run(): Promise<void> {
-    const outgoing = this.#outgoing
-    outgoing.on('drain', () => {
-      this.#stalled = 0
-      this.#bell.ring()
-    })
-    outgoing.once('close', () => {
-      this.#isOver = true
-      this.#bell.ring()
-    })
-    outgoing.writeHead(200, streamHeaders)
+    const { outgoing } = this
+    this.begin(streamHeaders)
     outgoing.write(`retry: ${retryMs}\n${this.#heartbeat()}`)
     try {
-      while (!this.#isOver) await this.#step()
+      while (!this.isOver) await this.#step()
     } catch (error) {
       // Retention has overtaken it: the reader is told so when it comes again.
-      const expected = this.#isOver || (error instanceof AppError && error.code === 'position_gone')
-      if (!expected) this.#readers.log.error({ err: error }, 'a stream failed; its reader will come again')
+      const expected = this.isOver || (error instanceof AppError && error.code === 'position_gone')
+      if (!expected) this.readers.log.error({ err: error }, 'a stream failed; its reader will come again')
       this.end()
     }
     if (!outgoing.writableEnded) this.end()
   }
 
-  beat(): void {
-    void this.#endUnlessLive()
-    if (this.#outgoing.writableNeedDrain) {
-      this.#stalled++
-      if (this.#stalled >= this.#readers.limits.stalledBeatsMax) this.drop('its reader takes nothing')
-    } else if (!this.#isWithinBlock && this.#outgoing.headersSent) this.#outgoing.write(this.#heartbeat())
-  }
-
-  async #endUnlessLive(): Promise<void> {
-    // Whether it is cannot be told while the store is away: nothing comes then either.
-    if (!(await this.#query.isLive().catch(() => true))) this.end()
+  override beat(): void {
+    super.beat()
+    const { headersSent, writableNeedDrain } = this.outgoing
+    if (headersSent && !this.isOver && !this.isWithinPiece && !writableNeedDrain) this.outgoing.write(this.#heartbeat())
   }
 
   drop(why: string): void {
-    const waitingBytes = this.#outgoing.writableLength
-    this.#readers.log.warn({ position: sequenceText(this.#position), waitingBytes, why }, 'a stream was dropped')
-    this.#isOver = true
-    this.#outgoing.destroy()
+    const waitingBytes = this.outgoing.writableLength
+    this.readers.log.warn({ position: sequenceText(this.#position), waitingBytes, why }, 'a stream was dropped')
+    this.stop()
+    this.outgoing.destroy()
+  }
+
+  protected lapse(): void {
+    this.end()
   }
 
   end(): void {
-    const outgoing = this.#outgoing
-    this.#isOver = true
-    this.#bell.ring()
+    const { outgoing } = this
+    this.stop()
     if (outgoing.writableEnded || outgoing.destroyed || !outgoing.headersSent) return
-    if (this.#isWithinBlock || outgoing.writableNeedDrain) {
+    if (this.isWithinPiece || outgoing.writableNeedDrain) {
       outgoing.destroy()
       return
     }
     outgoing.end(this.#heartbeat())
     outgoing.once(
       'close',
-      this.#readers.timers.after(lastBytesMs, () => outgoing.destroy()),
+      this.readers.timers.after(lastBytesMs, () => outgoing.destroy()),
     )
   }
 
@@ -151,29 +129,29 @@ class EventStream implements Reader {
   }
 
   async #step(): Promise<void> {
-    const { tail } = this.#readers
+    const { tail } = this.readers
     if (tail.isBehind(this.#position)) await this.#catchUp()
     else if (tail.next(this.#position) !== undefined) await this.#send(position => tail.next(position), this.#matches)
     else {
       this.#position = Math.max(this.#position, tail.position)
-      await this.#bell.rung()
+      await this.bell.rung()
     }
   }
 
   async #catchUp(): Promise<void> {
-    const { store } = this.#readers
+    const { store } = this.readers
     const from = this.#position
     const page = await store.list({ filter: this.#query.filter, order: 'oldest', from, limit: pageSize })
     // After the read: what is there now was there then.
     await assertPosition(store, from)
-    const events = page.events.map(event => this.#readers.share(event))
+    const events = page.events.map(event => this.readers.share(event))
     const next = (position: number) => {
       // What has been sent is let go of.
       while (events[0] !== undefined && events[0].event.sequence <= position) events.shift()
       return events[0]
     }
-    while (!this.#isOver && next(this.#position) !== undefined) await this.#send(next, () => true)
-    if (!this.#isOver) this.#position = page.position
+    while (!this.isOver && next(this.#position) !== undefined) await this.#send(next, () => true)
+    if (!this.isOver) this.#position = page.position
   }
 
   /** Sends what comes next: as many as are small in one piece, or one that is large. */
@@ -194,19 +172,10 @@ class EventStream implements Reader {
       position = event.event.sequence
     }
     const [only] = blocks
-    await this.#write(only !== undefined && blocks.length === 1 ? only : Buffer.concat(blocks), position)
-  }
-
-  /** The position moves with the last byte, so that no heartbeat says it too early or too late. */
-  async #write(bytes: Buffer, position: number): Promise<void> {
-    this.#readers.hold(this, bytes)
-    for (let at = 0; at < bytes.length; at += sliceBytes) {
-      while (this.#outgoing.writableNeedDrain && !this.#isOver) await this.#bell.rung()
-      if (this.#isOver) return
-      this.#isWithinBlock = at + sliceBytes < bytes.length
-      this.#outgoing.write(bytes.subarray(at, at + sliceBytes))
-    }
-    this.#position = position
-    this.#readers.release(this)
+    const piece = only !== undefined && blocks.length === 1 ? only : Buffer.concat(blocks)
+    // The position moves with the last byte, so that no heartbeat says it too early or too late.
+    await this.write(piece, () => {
+      this.#position = position
+    })
   }
 }
