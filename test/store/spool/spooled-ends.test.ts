@@ -90,9 +90,14 @@ describe('start and end', () => {
     bench.database.fate = 'store_unreachable'
     await append('a')
     await append('b')
-    const closing = bench.store.close()
-    await until('it waits', () => bench.timers.waiting > 0)
-    bench.timers.pass(5_000)
+    let isClosed = false
+    const closing = bench.store.close().then(() => {
+      isClosed = true
+    })
+    await until('it has waited enough', () => {
+      bench.timers.pass(5_000)
+      return isClosed
+    })
     await closing
     expect(bench.store.left).toBe(2)
     expect(bench.lines.at(-1)).toMatchObject({ level: 'error', fields: { entries: 2, refused: 0 } })

@@ -12,8 +12,8 @@ describe('order', () => {
     bench.database.fate = 'store_unreachable'
     await append('a')
     await append('b')
+    await bench.pauses()
     bench.database.fate = 'done'
-    // The drain pauses still.
     expect(await append('c')).toEqual(inSpool('c'))
     await bench.drained()
     expect(await append('d')).toMatchObject([{ sequence: 4 }])
@@ -23,6 +23,7 @@ describe('order', () => {
   test('what comes while the last of the spool is moved waits for the way to be straight, and no longer than a second', async () => {
     bench.database.fate = 'store_unreachable'
     await append('a')
+    await bench.pauses()
     bench.database.fate = 'done'
     const gates: PromiseWithResolvers<void>[] = []
     bench.database.before = () => {
@@ -30,28 +31,28 @@ describe('order', () => {
       gates.push(gate)
       return gate.promise
     }
-    const next = async (count: number) => {
-      await until('it is asked', () => {
+    try {
+      await until('a is moved', () => {
         bench.tryAgain()
-        return gates.length >= count
+        return gates.length >= 1
       })
+      expect(await append('b')).toEqual(inSpool('b'))
+      gates[0]!.resolve()
+      // The page was the last one: b is moved while c is held. No time passes meanwhile, or the second would be over.
+      await until('b is moved', () => gates.length >= 2)
+      let settled = false
+      const held = append('c').then(outcomes => {
+        settled = true
+        return outcomes
+      })
+      await new Promise(resolve => setImmediate(resolve))
+      expect(settled).toBe(false)
+      bench.timers.pass(1_000)
+      expect(await held).toEqual(inSpool('c'))
+    } finally {
+      bench.database.before = () => Promise.resolve()
+      for (const gate of gates) gate.resolve()
     }
-    await next(1)
-    expect(await append('b')).toEqual(inSpool('b'))
-    gates[0]!.resolve()
-    // The page was the last one: b is moved while c is held.
-    await next(2)
-    let settled = false
-    const held = append('c').then(outcomes => {
-      settled = true
-      return outcomes
-    })
-    await new Promise(resolve => setImmediate(resolve))
-    expect(settled).toBe(false)
-    bench.timers.pass(1_000)
-    expect(await held).toEqual(inSpool('c'))
-    bench.database.before = () => Promise.resolve()
-    for (const gate of gates) gate.resolve()
     await bench.drained()
     expect(await keysOf('a', 'b', 'c')).toEqual(['a', 'b', 'c'])
   })

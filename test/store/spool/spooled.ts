@@ -31,6 +31,8 @@ export interface Bench {
   now: number
   /** The next try of the drain. */
   tryAgain(): void
+  /** The drain has found the database away for the first time, and waits for its next try. */
+  pauses(): Promise<void>
   /** All that waits has been moved. */
   drained(): Promise<void>
   /** Ends and starts anew over the same files. */
@@ -65,6 +67,10 @@ export async function openBench(options: Partial<BenchOptions> = {}): Promise<Be
     now: start,
     tryAgain() {
       for (const pause of [250, 500, 1_000, 2_000, 4_000, 5_000]) timers.pass(pause)
+    },
+    pauses() {
+      const waits = 'the spool waits for the database'
+      return until('the drain pauses', () => bench.lines.some(({ message }) => message === waits))
     },
     async drained() {
       await until('the spool is empty', async () => {
