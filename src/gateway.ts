@@ -25,6 +25,7 @@ import { receiver } from './ingest/receive.ts'
 import { Rejections } from './ingest/rejections.ts'
 import { sealedBox } from './ingest/sealed-box.ts'
 import { type Source, sourceOf } from './ingest/source.ts'
+import { localUrl } from './local-url.ts'
 import { type Log, openLog } from './observe/log.ts'
 import { Metrics } from './observe/metrics.ts'
 import { scraper } from './observe/scrape.ts'
@@ -163,7 +164,7 @@ export async function startGateway({
     authenticate: authenticator.authenticate,
     isLive: principal => authenticator.isLive(principal),
     audited: auditor({ store, addressOf, clock, chance, log }),
-    publicUrl: config.publicUrl ?? `http://${settings.host}:${settings.port}`,
+    publicUrl: config.publicUrl ?? localUrl(settings.host, settings.port),
     control: delivery,
     announcer,
     box,

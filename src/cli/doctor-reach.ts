@@ -1,5 +1,6 @@
 // Whether a gateway answers, here and by the URL that vendors are given.
 import type { Settings } from '../config/settings.ts'
+import { localUrl } from '../local-url.ts'
 import { type Finding, ok, warn, wrong } from './findings.ts'
 
 const timeoutMs = 5_000
@@ -11,7 +12,7 @@ interface Look {
 }
 
 export async function reachFindings({ host, port }: Settings, publicUrl: string | undefined): Promise<Finding[]> {
-  const local = `http://${/^(0\.0\.0\.0|::|\[::\])$/.test(host) ? '127.0.0.1' : host}:${port}`
+  const local = localUrl(/^(0\.0\.0\.0|::|\[::\])$/.test(host) ? '127.0.0.1' : host, port)
   const here = await look(`${local}/livez`)
   const findings: Finding[] = []
   if (here.ours) findings.push(await readiness(local))

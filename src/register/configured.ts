@@ -12,6 +12,7 @@ import { createEgress } from '../delivery/egress.ts'
 import { egressFetch } from '../delivery/egress-fetch.ts'
 import { type VendorFetch, vendorApi } from '../delivery/vendor-api.ts'
 import { type Source, sourceOf } from '../ingest/source.ts'
+import { localUrl } from '../local-url.ts'
 import { pathTokenOf } from '../payload-url.ts'
 import { type Conceal, concealer } from './conceal.ts'
 
@@ -62,7 +63,7 @@ export function configuredSource(
   if (problems.length > 0 && (isCalled || source.hasPathToken)) throw new ConfigError(problems)
   return {
     source,
-    publicUrl: config.publicUrl ?? `http://${settings.host}:${settings.port}`,
+    publicUrl: config.publicUrl ?? localUrl(settings.host, settings.port),
     call:
       options.api === undefined
         ? undefined

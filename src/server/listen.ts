@@ -4,6 +4,7 @@ import { type AddressInfo, Server as NetServer } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import type { Hono } from 'hono'
 import { AppError } from '../errors.ts'
+import { localUrl } from '../local-url.ts'
 
 /** A sender that has not finished by then is cut off: it was answered nothing, and sends again. */
 const closeWithinMs = 8_000
@@ -47,7 +48,7 @@ export async function listen(app: Hono<any>, options: ListenOptions): Promise<Li
     server.listen(port, host, resolve)
   })
   const address = server.address() as AddressInfo
-  return { url: `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`, close: () => close(server) }
+  return { url: localUrl(host, address.port), close: () => close(server) }
 }
 
 function close(server: Server): Promise<void> {

@@ -1,5 +1,10 @@
 // Which public URLs a vendor could send to.
 import { expect, test } from 'vitest'
+import { generic } from '../../adapters/index.ts'
+import { unverified } from '../../src/checks/combine.ts'
+import { reachFindings } from '../../src/cli/doctor-reach.ts'
+import { readSettings } from '../../src/config/settings.ts'
+import { configuredSource } from '../../src/register/configured.ts'
 import { publicUrlProblem } from '../../src/register/public-url.ts'
 
 test.each([
@@ -18,6 +23,17 @@ test.each([
   'https://10.0.0.7',
   'https://169.254.169.254',
 ])('%s is reached by no vendor', url => expect(publicUrlProblem(url)).toContain('which no vendor can reach'))
+
+test('without one it is where the gateway listens, over IPv6 too', async () => {
+  const settings = readSettings({ HOST: '::1', PORT: '9' })
+  const sources = { any: generic({ vendor: 'any', check: unverified('a test'), id: 'body.id', type: `'a.b'` }) }
+  const { publicUrl } = configuredSource('any', { config: { sources }, settings, env: {} })!
+  expect(publicUrl).toBe('http://[::1]:9')
+  expect(publicUrlProblem(publicUrl)).toContain('which no vendor can reach')
+  expect(await reachFindings(settings, undefined)).toMatchObject([
+    { text: expect.stringContaining(`at ${publicUrl}: E`) },
+  ])
+})
 
 test('without TLS events would come in the clear', () => {
   expect(publicUrlProblem('http://hooks.lender.example')).toContain('in the clear')
