@@ -4,7 +4,7 @@ import type { Statement } from 'better-sqlite3'
 import { Queries } from '../queries.ts'
 import type { AppendOutcome, StoreChannel, StoreConnection } from '../store.ts'
 import { sqliteDeliveries } from './deliveries.ts'
-import { kyselyOver, type Run } from './dialect.ts'
+import { kyselyOver, type Run, unorderedKyselyOver } from './dialect.ts'
 import { appendCommand } from './fields.ts'
 import { openReader } from './open.ts'
 import { readingParts } from './reading.ts'
@@ -26,7 +26,7 @@ export function connectSqliteStore({ path, port }: StoreChannel & { engine: 'sql
     return { rows: statement.all(...parameters) as never[] }
   }
   const reading = kyselyOver(read)
-  const writing = kyselyOver((sql, parameters) => writer.run({ op: 'sql', sql, parameters }))
+  const writing = unorderedKyselyOver((sql, parameters) => writer.run({ op: 'sql', sql, parameters }))
   const queries = new Queries(reading, readingParts)
   return {
     deliveries: sqliteDeliveries({ writer, queries, reading, writing }),

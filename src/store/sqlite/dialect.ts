@@ -24,7 +24,7 @@ export function kyselyOver(run: Run): Kysely<Tables> {
   return kyselyOf(async (sql, parameters) => asBuffers(await run(sql, parameters)), sqlite)
 }
 
-/** For reading alone: in which order the statements are run is the matter of `run`. */
+/** Without transactions: which statements are run together, and in which order, is the matter of `run`. */
 export function unorderedKyselyOver(run: Run): Kysely<Tables> {
   const engine = { ...sqlite, createAdapter: () => new UnorderedAdapter(), begin: null }
   return kyselyOf(async (sql, parameters) => asBuffers(await run(sql, parameters)), engine)

@@ -17,7 +17,7 @@ import { tokens } from '../token-queries.ts'
 import { wideReads } from '../wide-reads.ts'
 import type { Command } from './commands.ts'
 import { sqliteDeliveries } from './deliveries.ts'
-import { kyselyOver, unorderedKyselyOver } from './dialect.ts'
+import { kyselyOver, type Run, unorderedKyselyOver } from './dialect.ts'
 import { appendCommand, eventFields, eventPieces, requestFields, requestPieces } from './fields.ts'
 import { readingParts } from './reading.ts'
 import { expireEvents } from './retention.ts'
@@ -45,8 +45,8 @@ export async function openSqliteInbox(
   const lock = hold(path)
   const thread = startWriter(path, observer)
   const { writer } = thread
-  const writing = kyselyOver((sql, parameters) => writer.run({ op: 'sql', sql, parameters }))
-  const { error } = await new Migrator({ db: writing, provider: migrations }).migrateToLatest()
+  const write: Run = (sql, parameters) => writer.run({ op: 'sql', sql, parameters })
+  const { error } = await new Migrator({ db: kyselyOver(write), provider: migrations }).migrateToLatest()
   if (error !== undefined) {
     await thread.close().catch(() => {})
     lock.close()
@@ -55,6 +55,7 @@ export async function openSqliteInbox(
     })
   }
   await writer.run({ op: 'remember' })
+  const writing = unorderedKyselyOver(write)
   const reader = new Reader(path)
   const reading = unorderedKyselyOver((sql, parameters) => reader.run(sql, parameters))
   // What every request waits for, and is short: lists, searches and timelines come after it.

@@ -123,9 +123,10 @@ function commit(batch: readonly Entry[]): Result[] {
 }
 
 function inTransaction(batch: readonly Entry[]): Result[] {
-  // Kysely's own transactions (migrations) are statements of single batches; nothing may be wrapped around them.
-  if (batch.every(({ command }) => command.op === 'sql'))
-    return batch.map(entry => ({ ok: true, value: execute(entry) }))
+  // A transaction of Kysely's own (the migrations, when nobody else sends yet) comes statement by statement, each waited
+  // for: nothing may be wrapped around its `begin` and `commit`.
+  const [only] = batch
+  if (batch.length === 1 && only!.command.op === 'sql') return [{ ok: true, value: execute(only!) }]
   db.exec('begin immediate')
   const results = batch.map((entry): Result => ({ ok: true, value: execute(entry) }))
   log?.finish()
