@@ -17,7 +17,7 @@ import type { SpoolMetrics } from './spool-metrics.ts'
 
 export interface ScrapeParts {
   metrics: Metrics
-  store: Pick<Store, 'extent' | 'listQuarantine'> & Partial<Pick<Store, 'search'>>
+  store: Pick<Store, 'extent' | 'listQuarantine' | 'search'>
   health(): Promise<StoreHealth>
   clock: Clock
   /** Undefined where nothing is delivered. */
@@ -80,7 +80,11 @@ export function scraper(parts: ScrapeParts): () => Promise<string> {
         () => store.listQuarantine({ limit: quarantineCountMax }),
         page => only(waiting, page?.items.length),
       ),
-      store.search && part('search', store.search.progress, progress => only(behind, progress?.behind)),
+      part(
+        'search',
+        () => store.search.progress(),
+        progress => only(behind, progress?.behind),
+      ),
       deliveries && part('deliveries', () => readSubscriptions(deliveries, store, clock.now()), subscriptions),
       deliveryText &&
         part('thread', deliveryText, text => {

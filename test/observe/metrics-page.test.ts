@@ -30,6 +30,7 @@ async function fullScrape() {
     store: {
       extent: async () => ({ head: 1, oldest: 1, epoch: 'e' }),
       listQuarantine: async () => ({ items: [], next: null }),
+      search: { progress: async () => ({ indexedThrough: 0, behind: 1 }) },
     },
     health: async () => ({ ok: true }),
     clock: { now: () => 0 },

@@ -7,6 +7,7 @@ import { type ScrapeParts, scraper } from '../../src/observe/scrape.ts'
 import { SpoolMetrics } from '../../src/observe/spool-metrics.ts'
 import type { Counts, SubscriptionRow } from '../../src/store/deliveries.ts'
 import { deliveryStates } from '../../src/store/deliveries.ts'
+import type { SearchProgress } from '../../src/store/store.ts'
 import { readScrape, type Scrape } from '../support/prometheus.ts'
 
 const now = Date.parse('2026-03-01T10:00:00Z')
@@ -41,6 +42,7 @@ function parts(more: Partial<ScrapeParts> = {}): ScrapeParts {
     store: {
       extent: async () => ({ head: 0, oldest: 0, epoch: 'e' }),
       listQuarantine: async () => ({ items: [], next: null }),
+      search: { progress: async () => null },
     },
     health: async () => ({ ok: true }),
     clock: { now: () => now },
@@ -118,18 +120,18 @@ describe('while the store fails', () => {
     metrics.request('arix', 'failed', 3)
     const broken = parts({
       metrics,
-      store: { extent: answer, listQuarantine: answer },
+      store: { extent: answer, listQuarantine: answer, search: { progress: answer } },
       deliveries: deliveries(answer),
       health: answer,
       deliveryText: answer,
     })
     const { samples } = await read(broken)
     expect(samples.get('postern_requests_total{source="arix",verdict="failed"}')).toBe(1)
-    for (const part of ['health', 'quarantine', 'deliveries', 'thread']) {
+    for (const part of ['health', 'quarantine', 'search', 'deliveries', 'thread']) {
       expect(samples.get(`postern_scrape_part_up{part="${part}"}`)).toBe(0)
     }
     const names = [...samples.keys()].join('\n')
-    expect(names).not.toMatch(/^postern_(store_up|quarantine_entries|deliveries|backlog|attempts)/m)
+    expect(names).not.toMatch(/^postern_(store_up|quarantine_entries|search_behind|deliveries|backlog|attempts)/m)
     expect(names).toContain('postern_process_cpu_seconds_total')
   })
 
@@ -210,6 +212,18 @@ describe('the delivery’s thread', () => {
       readScrape(await thread.text()).samples.get('postern_attempts_total{subscription="a",result="failed"}'),
     ).toBe(1)
   })
+})
+
+test('how far the search index is behind is shown where something is searched', async () => {
+  let progress: SearchProgress | null = { indexedThrough: 7, behind: 3 }
+  const scrape = scraper(parts({ store: { ...parts().store, search: { progress: async () => progress } } }))
+  const { samples } = readScrape(await scrape())
+  expect(samples.get('postern_search_behind_events')).toBe(3)
+  expect(samples.get('postern_scrape_part_up{part="search"}')).toBe(1)
+  progress = null
+  const without = readScrape(await scrape()).samples
+  expect(without.has('postern_search_behind_events')).toBe(false)
+  expect(without.get('postern_scrape_part_up{part="search"}')).toBe(1)
 })
 
 test('scrapes at the same time share one', async () => {
