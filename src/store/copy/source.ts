@@ -6,7 +6,7 @@ import type Sqlite from 'better-sqlite3'
 import { AppError } from '../../errors.ts'
 import { quickHash } from '../../quick-hash.ts'
 import { refKeys } from '../record.ts'
-import { openReader } from '../sqlite/open.ts'
+import { opened, openReader } from '../sqlite/open.ts'
 import { bringUpToDate, lackingMigrations } from '../sqlite/schema.ts'
 import { hold } from '../sqlite/store.ts'
 import { type CopiedTable, copiedTables } from './tables.ts'
@@ -44,7 +44,7 @@ export class Source {
     const lock = held(path)
     try {
       if ((await lackingMigrations(path)).length > 0 && !asIs) await bringUpToDate(path)
-      return new Source(path, openReader(path), lock)
+      return opened(openReader(path), db => new Source(path, db, lock))
     } catch (error) {
       lock.close()
       if (error instanceof AppError) throw new Refused(error.message, { cause: error })

@@ -86,8 +86,11 @@ function setAside(path: string, aside: string): string {
   try {
     // Its write-ahead log becomes part of it, and is not found beside what takes its place.
     const db = openWriter(path)
-    db.pragma('wal_checkpoint(TRUNCATE)')
-    db.close()
+    try {
+      db.pragma('wal_checkpoint(TRUNCATE)')
+    } finally {
+      db.close()
+    }
   } catch {
     // It may be damaged, which is why somebody restores.
   }

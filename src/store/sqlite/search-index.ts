@@ -3,6 +3,7 @@
 // as the log is, and need not be in a backup.
 import Sqlite from 'better-sqlite3'
 import { IndexDamaged, type IndexState, indexFormat, rangeSize, type SearchIndex } from '../search/indexer.ts'
+import { opened } from './open.ts'
 import { removeSearchFile, searchPath, wordsTable } from './search-file.ts'
 
 const checkpointPages = 2_000
@@ -89,17 +90,16 @@ function create(table: string): string {
 function open(path: string): Sqlite.Database {
   const file = searchPath(path)
   try {
-    return opened(file)
+    return openIndex(file)
   } catch (error) {
     if (!isDamage(error)) throw error
     removeSearchFile(path)
-    return opened(file)
+    return openIndex(file)
   }
 }
 
-function opened(file: string): Sqlite.Database {
-  const db = new Sqlite(file)
-  try {
+function openIndex(file: string): Sqlite.Database {
+  return opened(new Sqlite(file), db => {
     db.pragma('journal_mode = WAL')
     // A power cut may cost the latest entries, with the cursor that says so.
     db.pragma('synchronous = NORMAL')
@@ -107,10 +107,7 @@ function opened(file: string): Sqlite.Database {
     db.pragma(`wal_autocheckpoint = ${checkpointPages}`)
     db.pragma('journal_size_limit = 16777216')
     return db
-  } catch (error) {
-    db.close()
-    throw error
-  }
+  })
 }
 
 function guarded<Value>(run: () => Value): Value {

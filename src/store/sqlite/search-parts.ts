@@ -1,12 +1,16 @@
 // What the search thread works with on SQLite: the index's file, and a connection that reads the inbox.
+import type Sqlite from 'better-sqlite3'
 import { SearchedLog } from '../search/log.ts'
 import { kyselyOver } from './dialect.ts'
-import { openReader } from './open.ts'
+import { opened, openReader } from './open.ts'
 import { readingParts } from './reading.ts'
 import { sqliteSearchIndex } from './search-index.ts'
 
 export function sqliteSearch({ path, payloadOf }: { path: string; payloadOf: readonly string[] }, remade: () => void) {
-  const db = openReader(path)
+  return opened(openReader(path), db => parts(db, path, payloadOf, remade))
+}
+
+function parts(db: Sqlite.Database, path: string, payloadOf: readonly string[], remade: () => void) {
   const reading = kyselyOver(async (sql, parameters) => ({ rows: db.prepare(sql).all(...parameters) as never[] }))
   const index = sqliteSearchIndex(path, db)
   return {
