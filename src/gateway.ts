@@ -73,16 +73,31 @@ const beginAgainMs = 1_000
 const attemptsMayEndMs = 5_000
 
 /** Throws ConfigError where settings, configuration or secrets are wrong, AppError where the store cannot be opened. */
-export async function startGateway({
-  settings,
-  config,
-  env = process.env,
-  clock = systemClock,
-  chance = systemChance,
-  log = openLog({ level: settings.logLevel }),
-  configPath = settings.configPath ?? '',
-  readers: readersOptions = {},
-}: GatewayOptions): Promise<Gateway> {
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const ends = new AsyncDisposableStack()
+  try {
+    return await start(options, ends)
+  } catch (error) {
+    // Why it could not start is what people need to know.
+    await ends.disposeAsync().catch(() => {})
+    throw error
+  }
+}
+
+/** `ends`: how each part ends, which is done in the reverse order. */
+async function start(
+  {
+    settings,
+    config,
+    env = process.env,
+    clock = systemClock,
+    chance = systemChance,
+    log = openLog({ level: settings.logLevel }),
+    configPath = settings.configPath ?? '',
+    readers: readersOptions = {},
+  }: GatewayOptions,
+  ends: AsyncDisposableStack,
+): Promise<Gateway> {
   validateConfig(config)
   const tokens = resolveAll(settings, config, env, chance)
   const [token] = tokens
@@ -113,9 +128,24 @@ export async function startGateway({
     clock,
     log,
   })
+  ends.defer(() => log.flush())
+  ends.defer(() => store.close())
+  const authenticator = new Authenticator({
+    store,
+    adminTokens: tokens,
+    namesOf(source) {
+      const { name, identity } = byName.get(source) ?? { name: source, identity: source }
+      return name === identity ? [name] : [name, identity]
+    },
+    clock,
+    log,
+  })
+  ends.defer(() => authenticator.settled())
   const announcer = new Announcer({ append: store.append, clock, log })
+  ends.defer(() => announcer.close())
   const watch = { metrics, alerts: alerts({ announcer, clock }) }
   const rejections = new Rejections({ store, box, limits: rejectionLimits, clock, chance, log })
+  ends.defer(() => rejections.settled())
   const addressOf = clientAddress(config.trustProxy)
   const receive = receiver({
     sources: byName,
@@ -128,6 +158,8 @@ export async function startGateway({
     log,
     ...watch,
   })
+  const retention = startRetention({ store, sources, days: config.retentionDays ?? 90, clock, log })
+  ends.defer(() => retention.stop())
   const delivery = deliveryThread(
     store,
     {
@@ -139,23 +171,20 @@ export async function startGateway({
     },
     { enabled: settings.delivers, log },
   )
-  const retention = startRetention({ store, sources, days: config.retentionDays ?? 90, clock, log })
+  let isStarted = false
+  ends.defer(() => delivery.close(isStarted ? attemptsMayEndMs : 0))
+  const servers: Listening[] = []
+  ends.defer(async () => {
+    await Promise.all(servers.map(server => server.close()))
+  })
   const readers = new Readers({ store, log, ...readersOptions })
+  // Before the servers: requests that wait would hold up their end.
+  ends.defer(() => readers.close())
   const address = {
     headersTimeoutMs: limits.headersTimeoutMs ?? 10_000,
     requestTimeoutMs: limits.requestTimeoutMs ?? 30_000,
   }
   const health = remembered(() => store.health(), clock)
-  const authenticator = new Authenticator({
-    store,
-    adminTokens: tokens,
-    namesOf(source) {
-      const { name, identity } = byName.get(source) ?? { name: source, identity: source }
-      return name === identity ? [name] : [name, identity]
-    },
-    clock,
-    log,
-  })
   const parts: AppParts = {
     store,
     readers,
@@ -183,30 +212,23 @@ export async function startGateway({
       spool: spooled && spoolMetrics && { state: spooled.spool, metrics: spoolMetrics },
     }),
   }
-  const servers: Listening[] = []
   const ending = new AbortController()
-  try {
-    if (settings.delivers) {
-      const begin = async () => {
-        await keepInStep({ store, specs, revision: config.revision, clock, log })
-        const rows = await store.deliveries.subscriptions()
-        if (rows.some(({ removedAt }) => removedAt === null)) await delivery.start()
-      }
-      if (spooled === undefined) await begin()
-      else await beginOrWait(begin, spooled, ending.signal, log)
+  ends.defer(() => ending.abort())
+  if (settings.delivers) {
+    const begin = async () => {
+      await keepInStep({ store, specs, revision: config.revision, clock, log })
+      const rows = await store.deliveries.subscriptions()
+      if (rows.some(({ removedAt }) => removedAt === null)) await delivery.start()
     }
-    const { receives, admin } = settings
-    const entrance = entranceApp(parts, { bare: admin !== undefined, receives })
-    if (settings.admin === undefined) adminRoutes(entrance, parts)
-    servers.push(await listen(entrance, { ...address, host: settings.host, port: settings.port }))
-    if (settings.admin !== undefined) servers.push(await listen(adminApp(parts), { ...address, ...settings.admin }))
-  } catch (error) {
-    ending.abort()
-    await Promise.all(servers.map(server => server.close()))
-    await delivery.close(0)
-    await store.close()
-    throw error
+    if (spooled === undefined) await begin()
+    else await beginOrWait(begin, spooled, ending.signal, log)
   }
+  const { receives, admin } = settings
+  const entrance = entranceApp(parts, { bare: admin !== undefined, receives })
+  if (admin === undefined) adminRoutes(entrance, parts)
+  servers.push(await listen(entrance, { ...address, host: settings.host, port: settings.port }))
+  if (admin !== undefined) servers.push(await listen(adminApp(parts), { ...address, ...admin }))
+  isStarted = true
   const [first, second = first] = servers
   return {
     url: first!.url,
@@ -219,19 +241,7 @@ export async function startGateway({
     get left() {
       return spooled?.left ?? 0
     },
-    async close() {
-      ending.abort()
-      // First of all: requests that wait would hold up the servers' end.
-      readers.close()
-      await Promise.all(servers.map(server => server.close()))
-      await delivery.close(attemptsMayEndMs)
-      await retention.stop()
-      await rejections.settled()
-      await announcer.close()
-      await authenticator.settled()
-      await store.close()
-      log.flush()
-    },
+    close: () => ends.disposeAsync(),
   }
 }
 

@@ -23,6 +23,11 @@ export class HeldTimers implements Timers {
     return this.#after.size
   }
 
+  /** How many repeat. */
+  get repeating(): number {
+    return this.#every.size
+  }
+
   /** One interval of each that repeats. */
   beat(): void {
     for (const { run } of [...this.#every]) run()
