@@ -3,11 +3,18 @@ import { type CreateTableBuilder, type Kysely, sql } from 'kysely'
 import type { Migration, MigrationProvider } from 'kysely/migration'
 import { deliveries } from './migrations/deliveries.ts'
 import { entries } from './migrations/entries.ts'
+import { mergedRefs } from './migrations/merged-refs.ts'
 import { tokens } from './migrations/tokens.ts'
 
 export const migrations: MigrationProvider = {
   getMigrations: () =>
-    Promise.resolve({ '001-inbox': inbox, '002-deliveries': deliveries, '003-tokens': tokens, '004-entries': entries }),
+    Promise.resolve({
+      '001-inbox': inbox,
+      '002-deliveries': deliveries,
+      '003-tokens': tokens,
+      '004-entries': entries,
+      '005-merged-refs': mergedRefs,
+    }),
 }
 
 const inbox: Migration = {

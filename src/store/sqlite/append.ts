@@ -7,7 +7,7 @@ import { quickHash } from '../../quick-hash.ts'
 import { type EventKind, eventId, kindKey } from '../record.ts'
 import type { AppendStatus } from '../store.ts'
 import type { EventFields, Outcome, QuarantineFields, RejectionFields, RequestFields } from './commands.ts'
-import { bucketOf } from './ref-buckets.ts'
+import { bucketOf, firstWide, wideOf } from './ref-buckets.ts'
 import { SoftKeys } from './soft-keys.ts'
 import type { Work } from './work.ts'
 
@@ -136,9 +136,10 @@ export class Log {
       this.#statements.unrequest.run({ sequence: row.request ?? row.sequence })
       deleted++
     }
-    // Refs to events that are gone find nothing; a bucket goes when the log has moved past it.
+    // Refs to events that are gone find nothing; a bucket goes when the log has moved past it, a wide one step by step.
     const oldest = (this.#statements.oldest.get() as { sequence: number } | undefined)?.sequence ?? this.#memory.head
     this.#statements.unref.run(bucketOf(oldest))
+    this.#statements.unrefWide.run(wideOf(bucketOf(oldest)))
     this.#statements.unconflict.run(Math.min(fallback, ...bySource.values()))
     return deleted
   }
@@ -291,6 +292,10 @@ function prepare(db: Database) {
       'delete from conflicts where number in (select number from conflicts where received < ? order by number limit 20)',
     ),
     unref: statement('delete from refs where bucket < ?'),
+    unrefWide: statement(
+      `delete from refs where (bucket, key, sequence) in (
+         select bucket, key, sequence from refs where bucket >= ${firstWide} and bucket < ? limit 2000)`,
+    ),
     oldest: statement('select sequence from events order by sequence limit 1'),
     unevent: statement('delete from events where sequence = ?'),
     unrequest: statement(

@@ -4,14 +4,15 @@ import { setPriority } from 'node:os'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Result } from './commands.ts'
 import { classify } from './failure.ts'
+import { KeptStatements } from './kept-statements.ts'
 import { openReader } from './open.ts'
 import { searchPath } from './search-file.ts'
 
 const port = parentPort!
 const { path } = workerData as { path: string }
-const db = openReader(path)
+const db = new KeptStatements(openReader(path))
 /** Of the search index, once it is asked for. */
-let search: ReturnType<typeof openReader> | undefined
+let search: KeptStatements | undefined
 
 // On Linux this is the priority of the calling thread alone: reading yields the processor to acknowledging.
 if (process.platform === 'linux') {
@@ -45,7 +46,7 @@ port.on('message', (message: ReadMessage | 'close' | 'remade') => {
 
 function read({ sql, parameters, of }: ReadMessage): Result {
   try {
-    if (of === 'search') search ??= openReader(searchPath(path))
+    if (of === 'search') search ??= new KeptStatements(openReader(searchPath(path)))
     const read = of === 'search' ? search! : db
     return { ok: true, value: { rows: read.prepare(sql).all(...parameters) } }
   } catch (error) {

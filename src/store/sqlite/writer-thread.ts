@@ -7,6 +7,7 @@ import { type BatchMessage, type Command, type Result, unpack } from './commands
 import { Drain } from './drain.ts'
 import { classify } from './failure.ts'
 import { openWriter } from './open.ts'
+import { RefMerge } from './ref-merge.ts'
 import { Work } from './work.ts'
 
 const main = parentPort!
@@ -15,7 +16,20 @@ const checkpointer = new Checkpointer(db)
 let log: Log | undefined
 let work: Work | undefined
 let drain: Drain | undefined
+let refMerge: RefMerge | undefined
+let mergeTimer: NodeJS.Timeout | undefined
+/** Since the last moment for merging. */
+let commands = 0
 let dead: Result | undefined
+
+/** Between two steps of merging refs: some milliseconds of work each. */
+const mergeEveryMs = 25
+/** As many commands within that time, and it is left for later: 2,000 a second. */
+const commandsWhenBusy = 50
+/** What one of them writes into the WAL, or so. */
+const refBytes = 32
+/** After a step that failed. */
+const mergeAgainMs = 5_000
 
 type Entry = ReturnType<typeof unpack>[number]
 
@@ -55,10 +69,33 @@ function turn(from: Client, first: Message): void {
       close()
       return
     }
-    checkpoint(() => checkpointer.whileBusy())
+    behind(() => checkpointer.whileBusy())
     messages = arrived()
   }
-  checkpoint(() => checkpointer.whileIdle())
+  behind(() => checkpointer.whileIdle())
+  mergeLater()
+}
+
+function mergeLater(ms = mergeEveryMs): void {
+  if (mergeTimer !== undefined || log === undefined || dead !== undefined) return
+  if (refMerge?.isDue(log.head) === false) return
+  mergeTimer = setTimeout(() => {
+    mergeTimer = undefined
+    const isBusy = commands > commandsWhenBusy
+    commands = 0
+    const isDone = isBusy || behind(mergeRefs)
+    if (!isDone) refMerge = undefined
+    mergeLater(isDone ? undefined : mergeAgainMs)
+  }, ms)
+}
+
+function mergeRefs(): void {
+  db.exec('begin immediate')
+  refMerge ??= new RefMerge(db)
+  const changed = refMerge.step(log!.head)
+  db.exec('commit')
+  checkpointer.count(changed * refBytes)
+  checkpointer.whileIdle()
 }
 
 function arrived(): [Client, Message][] {
@@ -105,6 +142,7 @@ function tell(messages: readonly [Client, Message][]): void {
 }
 
 function close(): void {
+  clearTimeout(mergeTimer)
   if (dead === undefined) checkpointer.close()
   db.close()
   for (const { port } of clients) port.close()
@@ -112,6 +150,7 @@ function close(): void {
 
 function commit(batch: readonly Entry[]): Result[] {
   if (dead !== undefined) return batch.map(() => dead!)
+  commands += batch.length
   try {
     return inTransaction(batch)
   } catch (error) {
@@ -147,17 +186,20 @@ function failed(error: unknown): Result & { ok: false } {
   return failure
 }
 
-function checkpoint(run: () => void): void {
-  if (dead !== undefined) return
+/** What nobody waits for; whether it was done. */
+function behind(run: () => void): boolean {
+  if (dead !== undefined) return false
   try {
     run()
+    return true
   } catch (error) {
     // One that finds the disk full or the file busy is tried again later; the commits are in the WAL.
     const failure = classify(error)
     if (failure.fatal) {
       dead = failure
       for (const { port } of clients) port.postMessage('[]')
-    }
+    } else if (db.inTransaction) db.exec('rollback')
+    return false
   }
 }
 
