@@ -35,7 +35,7 @@ export async function findRefs(db: Kysely<Tables>, walk: RefWalk): Promise<RefsF
   const [first, last] = [bucketOf(low), bucketOf(high)]
   // A ref that many events have is found in few buckets, a rare one needs them all: ask for ever more at once.
   let width = 8
-  for (let done = 0; done <= last - first; done += width, width = Math.min(width * 2, 512)) {
+  for (let done = 0; done <= last - first; done += width, width = Math.min(width * 8, 512)) {
     const size = Math.min(width, last - first - done + 1)
     const from = newest ? last - done - size + 1 : first + done
     const hasOthers = others.map(

@@ -22,32 +22,57 @@ export function sqliteSearchReads(ask: Ask, damaged: () => void): SearchReads {
       const text = 'select epoch, through from state where (select user_version from pragma_user_version) = ?'
       return (await read<IndexState>(text, [indexFormat]))[0] ?? null
     },
-    walk(asked) {
-      const match = matchText(asked)
-      return step => find(read, match, asked.newest, step)
-    },
+    walk: asked => new RangesWalk(read, matchText(asked), asked.newest).step,
   }
 }
 
-async function find(read: Ask, match: string, newest: boolean, { low, high, limit }: WordStep): Promise<WordsFound> {
-  const [direction, comes] = newest ? ['desc', '<='] : ['asc', '>=']
-  const [next] = await read<{ range: number }>(
-    `select range from ranges where range ${comes} ? order by range ${direction} limit 1`,
-    [rangeOf(newest ? high : low)],
-  )
-  if (next === undefined) return { found: [], last: null }
-  const [first, end] = [next.range * rangeSize, (next.range + 1) * rangeSize - 1]
-  if (first > high || end < low) return { found: [], last: null }
-  const table = wordsTable(next.range)
-  const rows = await read<{ sequence: number }>(
-    `select rowid as sequence from ${table} where ${table} match ? and rowid >= ? and rowid <= ?
-     order by rowid ${direction} limit ?`,
-    [match, Math.max(low, first), Math.min(high, end), limit],
-  )
-  const found = rows.map(({ sequence }) => sequence)
-  if (found.length === limit) return { found, last: found.at(-1)! }
-  const isLast = newest ? first <= low : end >= high
-  return { found, last: isLast ? null : newest ? first : end }
+/** Ranges that one statement asks, at the most: as many as answer within some milliseconds. */
+const rangesMax = 16
+const longMs = 5
+
+/** One walk: a word that is common is found in the first range, one that is rare needs them all. */
+class RangesWalk {
+  readonly #read: Ask
+  readonly #match: string
+  readonly #newest: boolean
+  #width = 1
+
+  constructor(read: Ask, match: string, newest: boolean) {
+    this.#read = read
+    this.#match = match
+    this.#newest = newest
+  }
+
+  step = async ({ low, high, limit }: WordStep): Promise<WordsFound> => {
+    const newest = this.#newest
+    const ranges = await this.#read<{ range: number }>(
+      `select range from ranges where range between ? and ? order by range ${newest ? 'desc' : 'asc'} limit ?`,
+      [rangeOf(low), rangeOf(high), this.#width],
+    )
+    if (ranges.length === 0) return { found: [], last: null }
+    const asked = ranges.map(({ range }) => range)
+    const since = performance.now()
+    const found = await this.#find(asked, { low, high, limit })
+    this.#width = performance.now() - since > longMs ? Math.ceil(this.#width / 2) : Math.min(this.#width * 4, rangesMax)
+    if (found.length === limit) return { found, last: found.at(-1)! }
+    const end = asked.at(-1)!
+    const last = newest ? end * rangeSize : (end + 1) * rangeSize - 1
+    return { found, last: (newest ? last <= low : last >= high) ? null : last }
+  }
+
+  async #find(ranges: readonly number[], { low, high, limit }: WordStep): Promise<number[]> {
+    const direction = this.#newest ? 'desc' : 'asc'
+    const each = ranges.map(range => {
+      const table = wordsTable(range)
+      return `select * from (select rowid as sequence from ${table} where ${table} match ? and rowid >= ? and rowid <= ?
+              order by rowid ${direction} limit ?)`
+    })
+    const rows = await this.#read<{ sequence: number }>(
+      `${each.join(' union all ')} order by sequence ${direction} limit ?`,
+      [...ranges.flatMap(() => [this.#match, low, high, limit]), limit],
+    )
+    return rows.map(({ sequence }) => sequence)
+  }
 }
 
 /** In FTS5's language; between its quotation marks stand words of ours, which have none. */
