@@ -2,6 +2,7 @@
 // of all of it; and what that costs the vendors meanwhile.
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
+import Sqlite from 'better-sqlite3'
 import type { Bench } from './bench.ts'
 import { closedLoop, percentiles, RequestFile } from './load.ts'
 import { type Running, residentMiB, startPostern, token } from './processes.ts'
@@ -29,6 +30,7 @@ export async function inbox(bench: Bench): Promise<void> {
   note(`${count} events stored in ${((performance.now() - began) / 1000).toFixed(0)} s, of ${stories} whole stories`)
   await during(home, async (_, ask) => {
     await indexed(ask)
+    await merged(path, count)
     await lists(ask, count, stories)
     await pages(ask, bench)
     await searches(ask, stories)
@@ -63,6 +65,16 @@ async function indexed(ask: Ask): Promise<void> {
     await new Promise(resolve => setTimeout(resolve, 500))
   }
   note(`the search index was through after ${((performance.now() - since) / 1000).toFixed(0)} s`)
+}
+
+/** Waits for the index of refs: what was stored all at once is merged as what came over months would have been. */
+async function merged(path: string, count: number): Promise<void> {
+  const db = new Sqlite(path, { readonly: true })
+  const wide = () => db.prepare('select merged from log').pluck().get() as number
+  const since = performance.now()
+  while (wide() < Math.floor((count + 1) / 32_768)) await new Promise(resolve => setTimeout(resolve, 500))
+  db.close()
+  note(`refs were merged after ${((performance.now() - since) / 1000).toFixed(0)} s more`)
 }
 
 async function lists(ask: Ask, count: number, stories: number): Promise<void> {
