@@ -175,10 +175,16 @@ function told(error: unknown): number {
   // Its own words are printed already.
   if (error instanceof CommanderError) return error.exitCode === 0 ? exit.done : exit.mistaken
   const expected = error instanceof Failure || error instanceof ConfigError || error instanceof AppError
-  const text = expected || !(error instanceof Error) ? String((error as Error)?.message ?? error) : (error.stack ?? '')
+  const text = expected || !(error instanceof Error) ? messageOf(error) : (error.stack ?? '')
   process.stderr.write(`${plainText(text, '\n')}\n`)
   if (error instanceof Failure) return error.exit
   return error instanceof AppError && error.code === 'store_unreachable' ? exit.unreachable : exit.mistaken
+}
+
+/** That a gateway cannot start is nothing that who sends something wants to know. */
+function messageOf(error: unknown): string {
+  if (error instanceof ConfigError) return ['This must be put right:', ...error.problems].join('\n  - ')
+  return String((error as Error)?.message ?? error)
 }
 
 /** `postern events list | head`: whoever reads has had enough. All else is told by who writes and waits for it. */

@@ -33,7 +33,7 @@ export function sourceNamed(sources: readonly Source[], name: string): Source {
   if (ofVendor.length === 1) return ofVendor[0]!
   const names = (ofVendor.length > 1 ? ofVendor : sources).map(source => source.name).join(', ')
   throw new Failure(
-    exit.mistaken,
+    ofVendor.length > 1 ? exit.mistaken : exit.notFound,
     ofVendor.length > 1 ? `Say which source of this vendor: ${names}` : `There is no such source; there are: ${names}`,
   )
 }

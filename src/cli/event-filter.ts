@@ -1,5 +1,6 @@
 // The options that choose events, the same for every command that does.
 import { type Command, InvalidArgumentError } from 'commander'
+import { rfc3339 } from '../time.ts'
 import { collected } from './command.ts'
 import type { Query } from './gateway-api.ts'
 
@@ -22,7 +23,11 @@ export function filtering(command: Command): Command {
     .option('--vendor-type <glob>', "of the vendor's types", collected)
     .option('--subject <kind/id>', 'about this subject, such as loan/K0Z1Q')
     .option('--ref <kind:id>', 'that mention this, such as application:APP-1; may come several times', collected)
-    .option('--since <time>', 'received since then: an RFC 3339 time, or so long ago: 90s, 15m, 2h, 7d', moment)
+    .option(
+      '--since <time>',
+      'received since then: 2026-01-31T12:00Z, in UTC where it has no offset, or so long ago: 90s, 15m, 2h, 7d',
+      moment,
+    )
     .option('--until <time>', 'received before then', moment)
 }
 
@@ -46,7 +51,9 @@ export function momentAhead(text: string): string {
 function momentFrom(text: string, direction: 1 | -1): string {
   const [, count, unit] = /^(\d{1,6})([smhd])$/.exec(text) ?? []
   if (count !== undefined) return new Date(Date.now() + direction * Number(count) * unitMs[unit!]!).toISOString()
-  if (/^\d{4}-\d\d-\d\d$/.test(text)) return `${text}T00:00:00Z`
-  if (/^\d{4}-\d\d-\d\dT/.test(text)) return text
-  throw new InvalidArgumentError(`Expected 2026-01-31, 2026-01-31T12:00:00Z, or a span such as 90s, 15m, 2h, 7d.`)
+  const time = rfc3339(text)
+  if (time !== undefined) return time
+  throw new InvalidArgumentError(
+    `Expected a time such as 2026-01-31 or 2026-01-31T12:00:00Z, or a span such as 90s, 15m, 2h, 7d.`,
+  )
 }

@@ -64,7 +64,7 @@ export function gatewayOf(given: string | undefined, env: NodeJS.ProcessEnv = pr
     try {
       return await untyped[method](path, init)
     } catch (error) {
-      throw failureOf(error, base, hint)
+      throw failureOf(error, base, hint, path)
     }
   }
   const answered = async (method: keyof Untyped, path: string, init: object = {}): Promise<Answer> => {
@@ -168,7 +168,7 @@ function variable(name: string, env: NodeJS.ProcessEnv): string | undefined {
 }
 
 /** As it is told; what is no word of the gateway's stays as it is. */
-function failureOf(error: unknown, url: URL, hint: string): unknown {
+function failureOf(error: unknown, url: URL, hint: string, path?: string): unknown {
   if (error instanceof PosternUnreachable)
     return noneAt(url, error.message.replace(/^no gateway answers: /, ''), hint, error)
   if (!(error instanceof PosternProblem)) return error
@@ -178,7 +178,9 @@ function failureOf(error: unknown, url: URL, hint: string): unknown {
   const more = errors
     .filter(({ detail }) => !message.includes(detail))
     .map(({ parameter, pointer, detail }) => `\n  ${parameter ?? pointer ?? ''}: ${detail}`)
-  const text = `${message.startsWith(String(status)) ? '' : `${status}: `}${message}${more.join('')}`
+  // Of several ids, or by a URL that leads astray, one would look for the wrong thing.
+  const what = code === 'not_found' && path !== undefined ? `: ${url.pathname.replace(/\/$/, '')}/api/v1${path}` : ''
+  const text = `${message.startsWith(String(status)) ? '' : `${status}: `}${message}${what}${more.join('')}`
   return new Failure(exitOf(status), text, { cause: error })
 }
 

@@ -83,6 +83,8 @@ function defineRelease(command: Command): void {
       const answer = await api.post('/quarantine/release', { filter })
       const counts = answer.json<{ released: number; waiting: number }>()
       waiting += counts.waiting
+      if ('id' in filter && counts.released + counts.waiting === 0)
+        throw new Failure(exit.notFound, `${filter.id} is not in quarantine.`)
       if (json) await printJson(answer.text)
       else await print(`released ${counts.released}, still waiting ${counts.waiting}\n`)
     }

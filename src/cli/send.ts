@@ -47,7 +47,7 @@ export const send: Define = command => {
       'postern send acme --corrupt --url https://hooks.example.com',
       'postern send acme --dry-run | sh',
     ],
-    [0, 1, 2, 4],
+    [0, 1, 2, 3, 4],
   )
 }
 
@@ -97,7 +97,7 @@ function typeOf({ adapter }: Source, type: string | undefined): string {
   const [first] = adapter.sampleTypes
   const chosen = type ?? first
   if (chosen !== undefined && adapter.sampleTypes.includes(chosen)) return chosen
-  throw new Failure(exit.mistaken, `There is no such type; there are: ${adapter.sampleTypes.join(', ')}`)
+  throw new Failure(exit.notFound, `There is no such type; there are: ${adapter.sampleTypes.join(', ')}`)
 }
 
 function gatewayUrl(given: string): string {

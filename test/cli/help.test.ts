@@ -47,6 +47,8 @@ describe('what is mistaken ends with 1, says why, and repeats no secret', () => 
     [['--url=https://user:hunter2@gateway'], '--url=…'],
     [['events', 'list', '--limit', '0'], 'whole number'],
     [['events', 'list', '--since', 'yesterday'], '2026-01-31'],
+    [['events', 'list', '--until', '2026-02-30'], '2026-01-31'],
+    [['events', 'list', '--since', '2026-01-31T25:00:00Z'], '2026-01-31'],
     [['events', 'list', '--url', 'https://user:hunter2@gateway/?token=hunter2'], '--url (or POSTERN_URL)'],
     [['events', 'list', 'https://user:hunter2@gateway'], 'too many arguments'],
     [['events', 'list', '--tokn=hunter2'], '--tokn=…'],

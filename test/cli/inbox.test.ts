@@ -171,7 +171,7 @@ describe('events', () => {
 
   test('list --json is a line for each, by the filters, and --limit over pages', async () => {
     const [loans, two, none] = await Promise.all([
-      postern('events', 'list', '--type', 'loan.*', '--since', '1h', '--oldest', '--json'),
+      postern('events', 'list', '--type', 'loan.*', '--since', '2026-01-31 12:00', '--oldest', '--json'),
       postern('events', 'list', '--limit', '2', '--json'),
       postern('events', 'list', '--subject', 'loan/none'),
     ])
@@ -194,7 +194,8 @@ describe('events', () => {
     // Every digit of what came.
     expect(json.stdout).toContain(digits)
     expect(raw.stdout).toContain(`"amount":${digits}}]`)
-    expect(unknown).toMatchObject({ code: 3, stdout: '', stderr: expect.stringContaining('404') })
+    const unknownId = '404: there is no such resource: /api/v1/events/evt_00000000000000000000000000\n'
+    expect(unknown).toEqual({ code: 3, stdout: '', stderr: unknownId })
   })
 
   test('tail shows the newest, oldest first', async () => {
@@ -306,18 +307,20 @@ test('subscriptions: listed, shown, tested, paused and resumed', async () => {
 
 test('quarantine: listed, shown, not yet released, and discarded', async () => {
   const [waiting] = jsonLines<{ id: string }>(await postern('quarantine', 'list', '--json'))
-  const [table, shown, raw, released, unsaid] = await Promise.all([
+  const [table, shown, raw, released, unsaid, unknown] = await Promise.all([
     postern('quarantine', 'list'),
     postern('quarantine', 'show', waiting!.id),
     postern('quarantine', 'show', waiting!.id, '--raw'),
     postern('quarantine', 'release', waiting!.id),
     postern('quarantine', 'release'),
+    postern('quarantine', 'release', 'req_00000000000000000000000000'),
   ])
   expect(table.stdout).toContain(waiting!.id)
   expect(shown.stdout).toContain('reason')
   expect(raw.stdout).toBe('not understood, and \u001b[31mred')
   expect(released).toMatchObject({ code: 2, stdout: 'released 0, still waiting 1\n' })
   expect(unsaid).toMatchObject({ code: 1, stderr: expect.stringContaining('--all') })
+  expect(unknown).toMatchObject({ code: 3, stderr: 'req_00000000000000000000000000 is not in quarantine.\n' })
   expect(await postern('quarantine', 'discard', waiting!.id)).toMatchObject({ code: 0 })
   expect(await postern('quarantine', 'discard', waiting!.id)).toMatchObject({ code: 3 })
 })

@@ -79,8 +79,8 @@ test('what cannot be sent is said', async () => {
     runCommand(['send', first], { cwd: folder, env: { POSTERN_DATABASE: `sqlite:${folder}/elsewhere/postern.db` } }),
     postern('send'),
   ])
-  expect(unknown).toMatchObject({ code: 1, stderr: expect.stringContaining(first) })
-  expect(type).toMatchObject({ code: 1, stderr: expect.stringContaining('there are:') })
+  expect(unknown).toMatchObject({ code: 3, stderr: expect.stringContaining(first) })
+  expect(type).toMatchObject({ code: 3, stderr: expect.stringContaining('there are:') })
   expect(away).toMatchObject({ code: 4, stderr: expect.stringContaining('not answered') })
   expect(noSecrets).toMatchObject({ code: 1, stderr: expect.stringContaining('is not set') })
   expect(unsaid).toMatchObject({ code: 1, stderr: expect.stringContaining('--list') })
