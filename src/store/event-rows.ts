@@ -1,6 +1,7 @@
 // Rows of events, whose data may be large: of many of them lengths are read first, which takes none of the data, and then
 // as many as one statement may hold.
-import { type Expression, type Kysely, type SelectQueryBuilder, type SqlBool, sql } from 'kysely'
+import { type Kysely, type SelectQueryBuilder, sql } from 'kysely'
+import type { EngineParts } from './queries.ts'
 import type { StoredEvent } from './record.ts'
 import type { EventFilter } from './store.ts'
 import type { KindsTable, Tables } from './tables.ts'
@@ -51,7 +52,7 @@ export function eventRows(db: Kysely<Tables>): Rows {
 /** What `query` finds, in its order, as far as it fits; `found` is all that it finds. */
 export async function readRows(
   db: Kysely<Tables>,
-  isListed: (column: 'events.sequence', sequences: readonly number[]) => Expression<SqlBool>,
+  isListed: EngineParts['isListed'],
   query: Rows,
   direction: 'asc' | 'desc',
 ): Promise<{ rows: Row[]; found: readonly number[]; cut: number | undefined }> {

@@ -1,10 +1,9 @@
 // What events came in, for many events at once: each body may be large, so that their lengths are read first.
-import type { Expression, Kysely, SqlBool } from 'kysely'
+import type { Kysely } from 'kysely'
+import type { EngineParts } from './queries.ts'
 import type { StoredEvent } from './record.ts'
 import type { Original } from './store.ts'
 import type { Tables } from './tables.ts'
-
-type IsListed = (column: 'events.sequence' | 'requests.sequence', sequences: readonly number[]) => Expression<SqlBool>
 
 /**
  * By the events' sequences, of as many of the first of them as have no more than `bytesMax` together, and of the first one
@@ -12,7 +11,7 @@ type IsListed = (column: 'events.sequence' | 'requests.sequence', sequences: rea
  */
 export async function originalsOf(
   db: Kysely<Tables>,
-  isListed: IsListed,
+  isListed: EngineParts['isListed'],
   events: readonly Pick<StoredEvent, 'sequence'>[],
   bytesMax: number,
 ): Promise<{ originals: Map<number, Original>; upTo: number }> {

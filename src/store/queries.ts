@@ -17,6 +17,7 @@ import type { SearchReads } from './search/reading.ts'
 import { indexedOf, Search } from './search/search.ts'
 import type { EventFilter, EventPage, EventQuery, KeptRequest, Store } from './store.ts'
 import type { KindsTable, Tables } from './tables.ts'
+import type { EachFound, EachWalk } from './timeline.ts'
 
 /** Rows that one read transaction looks at, at the most. */
 const windowSize = 5_000
@@ -51,9 +52,10 @@ type FindRefs = (
   walk: { refs: readonly string[]; newest: boolean; low: number; high: number; limit: number },
 ) => Promise<{ found: number[]; last: number | null }>
 
-/** What differs: sqlite/reading.ts and postgres/reading.ts. */
+/** What each engine does in its own way: sqlite/reading.ts and postgres/reading.ts. */
 export interface EngineParts {
   findRefs: FindRefs
+  findEach(db: Kysely<Tables>, walk: EachWalk): Promise<EachFound>
   /** Whether the column's value is one of a list that is one parameter, however long it is. */
   isListed(column: 'events.sequence' | 'requests.sequence', sequences: readonly number[]): Expression<SqlBool>
   /** That parameter. */

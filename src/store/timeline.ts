@@ -1,10 +1,10 @@
 // The timeline: the events of one subject, and of what is linked to it one step away by refs. Which refs link, and how
 // far, is said in src/ref-kinds; everything goes by the engine's index of refs, whose candidates are compared with the
 // events' own. All of it is bounded: see `limits`.
-import type { Expression, Kysely, SqlBool } from 'kysely'
+import type { Kysely } from 'kysely'
 import { followedAt, isMatter, linksNothing, sameIdentifier } from '../ref-kinds.ts'
 import { dataBytes, dataBytesMax, fitting } from './event-rows.ts'
-import type { Queries } from './queries.ts'
+import type { EngineParts, Queries } from './queries.ts'
 import { refKeys } from './record.ts'
 import type { TimelinePage, TimelineQuery, TimelineSubject } from './store.ts'
 import type { Tables } from './tables.ts'
@@ -38,12 +38,6 @@ export interface EachWalk {
 /** By ref, sequences of events that may have it, ascending. */
 export type EachFound = ReadonlyMap<string, readonly number[]>
 
-/** What each engine does in its own way: sqlite/reading.ts and postgres/reading.ts. */
-export interface TimelineParts {
-  findEach(db: Kysely<Tables>, walk: EachWalk): Promise<EachFound>
-  isListed(column: 'events.sequence', sequences: readonly number[]): Expression<SqlBool>
-}
-
 /** What a timeline goes by of an event. */
 interface Mention {
   sequence: number
@@ -65,10 +59,10 @@ interface Links {
 
 export class Timelines {
   readonly #db: Kysely<Tables>
-  readonly #parts: TimelineParts
+  readonly #parts: EngineParts
   readonly #queries: Pick<Queries, 'extent' | 'bySequence'>
 
-  constructor(db: Kysely<Tables>, parts: TimelineParts, queries: Pick<Queries, 'extent' | 'bySequence'>) {
+  constructor(db: Kysely<Tables>, parts: EngineParts, queries: Pick<Queries, 'extent' | 'bySequence'>) {
     this.#db = db
     this.#parts = parts
     this.#queries = queries
@@ -84,7 +78,7 @@ export class Timelines {
 /** One answer in the making: it looks at no event twice. */
 class Search {
   readonly #db: Kysely<Tables>
-  readonly #parts: TimelineParts
+  readonly #parts: EngineParts
   readonly #queries: Pick<Queries, 'bySequence'>
   readonly #query: TimelineQuery
   readonly #bounds: { low: number; high: number }
@@ -99,7 +93,7 @@ class Search {
 
   constructor(
     db: Kysely<Tables>,
-    parts: TimelineParts,
+    parts: EngineParts,
     queries: Pick<Queries, 'bySequence'>,
     query: TimelineQuery,
     bounds: { low: number; high: number },

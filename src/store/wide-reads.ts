@@ -1,17 +1,13 @@
 // What people and programs ask of the whole inbox at once, on either engine: timelines, originals by the page, figures.
-import type { Expression, Kysely, SqlBool } from 'kysely'
+import type { Kysely } from 'kysely'
 import { originalsOf } from './originals.ts'
-import type { Queries } from './queries.ts'
+import type { EngineParts, Queries } from './queries.ts'
 import { Stats } from './stats.ts'
 import type { Store } from './store.ts'
 import type { Tables } from './tables.ts'
-import { type TimelineParts, Timelines } from './timeline.ts'
+import { Timelines } from './timeline.ts'
 
-export interface WideParts extends TimelineParts {
-  isListed(column: 'events.sequence' | 'requests.sequence', sequences: readonly number[]): Expression<SqlBool>
-}
-
-export function wideReads(db: Kysely<Tables>, parts: WideParts, queries: Queries) {
+export function wideReads(db: Kysely<Tables>, parts: EngineParts, queries: Queries) {
   const timelines = new Timelines(db, parts, queries)
   const stats = new Stats(db, queries)
   return {

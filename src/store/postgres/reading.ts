@@ -1,7 +1,6 @@
 // What src/store/queries leaves to each engine, on PostgreSQL.
 import { sql } from 'kysely'
 import type { EngineParts } from '../queries.ts'
-import type { WideParts } from '../wide-reads.ts'
 import { minutesInDay } from './functions/days.ts'
 import { findEach, findRefs } from './refs.ts'
 
@@ -18,7 +17,7 @@ function between(table: 'minutes' | 'days', from: number | undefined, to: number
   return sql`(select first, last from ${sql.table(table)} where ${sql.join(ends, sql` and `)} order by ${key})`
 }
 
-export const readingParts: EngineParts & WideParts = {
+export const readingParts: EngineParts = {
   findRefs,
   findEach,
   isListed: (column, sequences) => sql`${sql.ref(column)} = any(${list(sequences)}::bigint[])`,

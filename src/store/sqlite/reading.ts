@@ -1,12 +1,11 @@
 // What src/store/queries leaves to each engine, on SQLite.
 import { sql } from 'kysely'
 import type { EngineParts } from '../queries.ts'
-import type { WideParts } from '../wide-reads.ts'
 import { findEach, findRefs } from './ref-index.ts'
 
 const list = (sequences: readonly number[]) => JSON.stringify(sequences)
 
-export const readingParts: EngineParts & WideParts = {
+export const readingParts: EngineParts = {
   findRefs,
   findEach,
   isListed: (column, sequences) => sql`${sql.ref(column)} in (select value from json_each(${list(sequences)}))`,
