@@ -1,6 +1,6 @@
 // What a filter asks of an event, beside what an index is walked for.
 
-import { refKey, refKeys, type StoredEvent } from './record.ts'
+import { refKey, refKeys, refParts, type StoredEvent, subjectRef } from './record.ts'
 import { type Clause, impliedLengthMax } from './search/question.ts'
 import { wordsOf } from './search/words.ts'
 import type { EventFilter } from './store.ts'
@@ -19,20 +19,15 @@ export function hasRefs({ data, subject }: Pick<StoredEvent, 'data' | 'subject'>
 
 /** The refs to go by, the subject's among them; the one that looks rarest first. */
 export function refsOf({ subject, refs = [] }: EventFilter): string[] {
-  const keys = refs.map(ref => refKey(...parted(ref)))
-  const all = subject === undefined ? keys : [subject.replace('/', ':'), ...keys]
+  const keys = refs.map(ref => refKey(...refParts(ref)))
+  const all = subject === undefined ? keys : [subjectRef(subject), ...keys]
   const common = (ref: string) => Number(/^(bank|office|partner|client|account):/.test(ref))
   return all.sort((a, b) => common(a) - common(b))
 }
 
-function parted(ref: string): [kind: string, value: string] {
-  const colon = ref.indexOf(':')
-  return [ref.slice(0, colon), ref.slice(colon + 1)]
-}
-
 /** The words that an event of this filter has for sure, since its subject and its refs are searched too. */
 export function impliedClauses({ subject, refs = [] }: EventFilter): Clause[] {
-  const texts = [...(subject === undefined ? [] : [subject]), ...refs.map(ref => parted(ref)[1])]
+  const texts = [...(subject === undefined ? [] : [subject]), ...refs.map(ref => refParts(ref)[1])]
   return texts
     .filter(text => text.length <= impliedLengthMax)
     .map(text => ({ words: wordsOf(text), isPrefix: false }))

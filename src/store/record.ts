@@ -64,8 +64,20 @@ export function refKey(kind: string, value: string): string {
 /** What an event can be found by: its refs as `kind:id`, its subject among them. */
 export function refKeys(refs: Readonly<Record<string, string>>, subject: string | null): string[] {
   const keys = Object.entries(refs).map(([kind, value]) => refKey(kind, value))
-  if (subject !== null && !keys.includes(subject.replace('/', ':'))) keys.push(subject.replace('/', ':'))
+  const own = subject === null ? undefined : subjectRef(subject)
+  if (own !== undefined && !keys.includes(own)) keys.push(own)
   return keys
+}
+
+/** What `kind/id` is found by. */
+export function subjectRef(subject: string): string {
+  return subject.replace('/', ':')
+}
+
+/** Of `kind:id`, whose id may have colons of its own. */
+export function refParts(ref: string): [kind: string, value: string] {
+  const colon = ref.indexOf(':')
+  return [ref.slice(0, colon), ref.slice(colon + 1)]
 }
 
 /** 16 digits, so that texts sort as numbers do. */

@@ -5,7 +5,7 @@ import type { Kysely } from 'kysely'
 import { followedAt, isMatter, linksNothing, sameIdentifier } from '../ref-kinds.ts'
 import { dataBytes, dataBytesMax, fitting } from './event-rows.ts'
 import type { EngineParts, Queries } from './queries.ts'
-import { refKeys } from './record.ts'
+import { refKeys, refParts, subjectRef } from './record.ts'
 import type { TimelinePage, TimelineQuery, TimelineSubject } from './store.ts'
 import type { Tables } from './tables.ts'
 
@@ -103,7 +103,7 @@ class Search {
     this.#queries = queries
     this.#query = query
     this.#bounds = bounds
-    this.#asked = query.subject.replace('/', ':')
+    this.#asked = subjectRef(query.subject)
   }
 
   async page(): Promise<TimelinePage> {
@@ -159,7 +159,7 @@ class Search {
     for (const { namespace, refs } of own) {
       for (const ref of refs) if (some.has(ref)) within.get(namespace)!.add(ref)
     }
-    for (const same of [...some].flatMap(ref => sameIdentifier(...parted(ref)))) {
+    for (const same of [...some].flatMap(ref => sameIdentifier(...refParts(ref)))) {
       if (everywhere.size < limits.refs) everywhere.add(same)
       else this.#truncated = true
     }
@@ -312,14 +312,14 @@ class Search {
 
   /** What its events are found by: of those without a subject, what links them. */
   #refsOf({ subject, via }: TimelineSubject): string[] {
-    return subject === null ? [...(via ?? [])] : [subject.replace('/', ':')]
+    return subject === null ? [...(via ?? [])] : [subjectRef(subject)]
   }
 }
 
 /** The refs by which an event, or its subject, is linked. */
 function viaOf({ namespace, subject, refs }: Mention, { within, everywhere, asked }: Links): string[] {
   const here = within.get(namespace)
-  const own = subject?.replace('/', ':')
+  const own = subject === null ? undefined : subjectRef(subject)
   return [...refs].filter(
     ref => everywhere.has(ref) || (here?.has(ref) === true && (ref === asked || ref === own || isMatter(kindOf(ref)))),
   )
@@ -344,10 +344,5 @@ function ascending(sequences: readonly number[]): number[] {
 }
 
 function kindOf(ref: string): string {
-  return parted(ref)[0]
-}
-
-function parted(ref: string): [kind: string, value: string] {
-  const colon = ref.indexOf(':')
-  return [ref.slice(0, colon), ref.slice(colon + 1)]
+  return refParts(ref)[0]
 }
