@@ -1,7 +1,7 @@
 // The filters of events: as the store is asked for them, and as an event in memory is compared with them. Both mean the
 // same: see the store's queries.
 import { matchesGlob, matchesType } from '../globs.ts'
-import { refKey } from '../store/record.ts'
+import { refKey, refParts } from '../store/record.ts'
 import type { EventFilter } from '../store/store.ts'
 import type { SharedEvent } from './shared-event.ts'
 
@@ -21,10 +21,7 @@ export function eventMatcher(filter: EventFilter): (shared: SharedEvent) => bool
   const { source, vendor, type, vendorType, subject, receivedAfter = -Infinity, receivedBefore = Infinity } = filter
   const any = (globs: readonly string[] | undefined, text: string) =>
     globs === undefined || globs.some(glob => matchesGlob(glob, text))
-  const refs = (filter.refs ?? []).map(ref => {
-    const colon = ref.indexOf(':')
-    return refKey(ref.slice(0, colon), ref.slice(colon + 1))
-  })
+  const refs = (filter.refs ?? []).map(ref => refKey(...refParts(ref)))
   return shared => {
     const { event } = shared
     return (
