@@ -71,12 +71,12 @@ export class Timelines {
   async timeline(query: TimelineQuery): Promise<TimelinePage> {
     const { head, oldest } = await this.#queries.extent()
     if (oldest === 0) return { events: [], next: null, subjects: [], truncated: false }
-    return new Search(this.#db, this.#parts, this.#queries, query, { low: oldest, high: head }).page()
+    return new TimelineAnswer(this.#db, this.#parts, this.#queries, query, { low: oldest, high: head }).page()
   }
 }
 
 /** One answer in the making: it looks at no event twice. */
-class Search {
+class TimelineAnswer {
   readonly #db: Kysely<Tables>
   readonly #parts: EngineParts
   readonly #queries: Pick<Queries, 'bySequence'>
