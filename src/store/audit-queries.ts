@@ -1,6 +1,7 @@
 // The audit log in its table, for both engines. Lists go by the key, or by an index of what they are filtered by.
 import type { Kysely } from 'kysely'
 import type { Audit, AuditEntry } from './audit.ts'
+import { paged } from './paged.ts'
 import { deleteInSteps } from './steps.ts'
 import type { AuditTable, Tables } from './tables.ts'
 
@@ -30,9 +31,7 @@ export function audit({ reading, writing }: { reading: Kysely<Tables>; writing: 
       if (actor !== undefined) query = query.where('actor', '=', actor)
       if (action !== undefined) query = query.where('action', '=', action)
       if (cursor !== undefined) query = query.where('number', '<', Number(cursor))
-      const rows = await query.execute()
-      const shown = rows.slice(0, limit)
-      return { items: shown.map(entryOf), next: rows.length > limit ? String(shown.at(-1)!.number) : null }
+      return paged(await query.execute(), limit, entryOf)
     },
 
     // The oldest of it are looked at, and no more: it is written in the order of time, but for a clock that was set.

@@ -1,6 +1,7 @@
 // Reading what waits beside the log: quarantine, rejections, conflicts. All of it is bounded or rare, and listed newest
 // first by a number that never comes twice.
 import { type Kysely, sql } from 'kysely'
+import { paged } from './paged.ts'
 import type { Conflict, KeptRequest, Listed, Page, PageOptions, QuarantineEntry, Rejection, Stored } from './store.ts'
 import type { RequestColumns, Tables } from './tables.ts'
 
@@ -113,13 +114,4 @@ function rejection(row: Omit<Rejection, 'truncated' | 'sealed'> & { truncated: n
 
 function conflict({ number, event, source }: Conflict): Conflict {
   return { number, event, source }
-}
-
-function paged<Row extends { number: number }, Item>(
-  rows: readonly Row[],
-  limit: number,
-  item: (row: Row) => Item,
-): Page<Item> {
-  const kept = rows.slice(0, limit)
-  return { items: kept.map(item), next: rows.length > limit ? String(kept.at(-1)?.number) : null }
 }

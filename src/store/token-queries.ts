@@ -1,5 +1,6 @@
 // Tokens in their table, for both engines. What is asked for with every request goes by the unique index of ids.
 import type { ExpressionBuilder, Kysely } from 'kysely'
+import { paged } from './paged.ts'
 import { deleteInSteps } from './steps.ts'
 import type { Tables, TokensTable } from './tables.ts'
 import { type Scope, type TokenRow, type Tokens, tokensMax } from './tokens.ts'
@@ -49,9 +50,7 @@ export function tokens({ reading, writing }: { reading: Kysely<Tables>; writing:
         .limit(limit + 1)
       if (!revoked) query = query.where('revokedat', 'is', null)
       if (cursor !== undefined) query = query.where('number', '<', Number(cursor))
-      const rows = await query.execute()
-      const shown = rows.slice(0, limit)
-      return { items: shown.map(tokenOf), next: rows.length > limit ? String(shown.at(-1)!.number) : null }
+      return paged(await query.execute(), limit, tokenOf)
     },
 
     async used(id, at) {
