@@ -38,7 +38,7 @@ export async function release(
   const all = oldestFirst(
     async cursor => {
       if (id === undefined)
-        return store.listQuarantine({ limit: 500, ...(name === undefined ? {} : { source: name }), ...cursor })
+        return store.listQuarantine({ limit: 500, ...(name === undefined ? {} : { sources: [name] }), ...cursor })
       const entry = await store.quarantined(id)
       return { items: entry === undefined || (name !== undefined && entry.source !== name) ? [] : [entry], next: null }
     },
@@ -74,7 +74,7 @@ export async function recheck(parts: SecondLookParts, name: string): Promise<Rec
   const source = sources.get(name)
   if (source === undefined) return result
   const all = oldestFirst(
-    cursor => store.listRejections({ limit: 500, source: name, ...cursor }),
+    cursor => store.listRejections({ limit: 500, sources: [name], ...cursor }),
     id => store.rejection(id),
   )
   for await (const rejection of all) {

@@ -81,8 +81,7 @@ export class Entries {
 }
 
 /** The sources that are asked for; undefined: all. Of none there is nothing, which no engine has a list for. */
-function onlyOf({ source, sources }: PageOptions): readonly string[] | undefined {
-  if (source !== undefined) return [source]
+function onlyOf({ sources }: PageOptions): readonly string[] | undefined {
   return sources?.length === 0 ? [''] : sources
 }
 

@@ -172,8 +172,7 @@ export interface Page<T> {
 export interface PageOptions {
   limit: number
   cursor?: string
-  source?: string
-  /** In its place: any of these. */
+  /** Of any of these alone; undefined: of all. */
   sources?: readonly string[]
 }
 

@@ -32,8 +32,8 @@ export function testEntries(open: OpenStore): void {
       const whole = await all(inbox.store, 'listQuarantine')
       expect(reasons(whole.slice(0, 7))).toEqual(['6', '5', '4', '3', '2', '1', '0'])
       expect(await all(inbox.store, 'listQuarantine', 2)).toEqual(whole)
-      expect(reasons(await all(inbox.store, 'listQuarantine', 2, 'odd'))).toEqual(['5', '3', '1'])
-      expect(await all(inbox.store, 'listQuarantine', 2, 'nobody')).toEqual([])
+      expect(reasons(await all(inbox.store, 'listQuarantine', 2, ['odd']))).toEqual(['5', '3', '1'])
+      expect(await all(inbox.store, 'listQuarantine', 2, ['nobody'])).toEqual([])
       expect(await all(inbox.store, 'listQuarantine', 3, ['odd', 'even', 'nobody'])).toEqual(whole.slice(0, 7))
       expect(reasons(await all(inbox.store, 'listQuarantine', 2, ['even']))).toEqual(['6', '4', '2', '0'])
       expect(await all(inbox.store, 'listQuarantine', 2, [])).toEqual([])
@@ -102,7 +102,7 @@ export function testEntries(open: OpenStore): void {
     const reject = (text: string, source: string, limits = roomy, body = text) =>
       inbox.store.reject(rejected(text, { source }), request(body), limits)
     const kept = async (source: string) =>
-      (await all(inbox.store, 'listRejections', 3, source)).map(({ reason }) => reason.replace('no: ', ''))
+      (await all(inbox.store, 'listRejections', 3, [source])).map(({ reason }) => reason.replace('no: ', ''))
 
     test('are kept whole', async () => {
       const truncated = rejected('cut', { source: 'whole', truncated: true, sealed: null, status: 413 })
@@ -113,7 +113,7 @@ export function testEntries(open: OpenStore): void {
       for (let round = 0; round < 2; round++) await inbox.store.reject(whole, asked, roomy)
       await inbox.reopen()
       expect(await inbox.store.rejection(whole.id)).toEqual({ ...whole, ...asked })
-      expect(await all(inbox.store, 'listRejections', 1, 'whole')).toEqual([
+      expect(await all(inbox.store, 'listRejections', 1, ['whole'])).toEqual([
         listed({ ...whole, ...asked }),
         listed({ ...truncated, ...request('') }),
       ])
@@ -213,13 +213,12 @@ async function all<List extends keyof Lists>(
   store: Store,
   list: List,
   limit = 100,
-  asked?: string | readonly string[],
+  sources?: readonly string[],
 ): Promise<Listed<Lists[List]>[]> {
   const items: Listed<Lists[List]>[] = []
   let cursor: string | null = null
   do {
-    const only = typeof asked === 'string' ? { source: asked } : asked && { sources: asked }
-    const options = { limit, ...(cursor === null ? {} : { cursor }), ...only }
+    const options = { limit, ...(cursor === null ? {} : { cursor }), ...(sources && { sources }) }
     const page = (await store[list](options)) as Page<Listed<Lists[List]>>
     expect(page.items.length).toBeLessThanOrEqual(limit)
     items.push(...page.items)
