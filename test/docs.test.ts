@@ -10,10 +10,13 @@ import { deliveryListParameters, eventListParameters, pageParameters } from '../
 import { routingPath } from '../src/api/route.ts'
 import { timelineParameters } from '../src/api/timeline.ts'
 import { commandNames, programWith } from '../src/cli/commands.ts'
+import { loadConfig } from '../src/config/load.ts'
+import { readSettings } from '../src/config/settings.ts'
 import { errorStatus } from '../src/errors.ts'
 import { type CatalogueType, catalogue } from '../src/event.ts'
+import { startGateway } from '../src/gateway.ts'
+import { openLog } from '../src/observe/log.ts'
 import { keys } from './contract/fixture.ts'
-import { startProcess } from './support/process.ts'
 
 const root = dirname(import.meta.dirname)
 const documents = [
@@ -47,6 +50,7 @@ test('there is something to check', () => {
 })
 
 describe('TypeScript', () => {
+  const silent = openLog({ level: 'info', write: () => {} })
   let folder: string
   const fileOf = ({ place }: Block) => join(folder, `${place.replaceAll(/[^\w]/g, '_')}.ts`)
   beforeAll(() => {
@@ -70,18 +74,18 @@ describe('TypeScript', () => {
     async block => {
       const names = [...block.text.matchAll(/secret\('(\w+)'\)/g)].map(([, name]) => name!)
       const data = mkdtempSync(join(tmpdir(), 'postern-docs-'))
+      const env = {
+        ...Object.fromEntries(names.map(name => [name, secretFor(name, block)])),
+        PORT: '0',
+        POSTERN_DATABASE: `sqlite:${join(data, 'postern.db')}`,
+        POSTERN_ADMIN_TOKEN: 'a-token-of-the-documents',
+        // So that a secret that is not set stops the start.
+        NODE_ENV: 'production',
+      }
       try {
-        const gateway = await startProcess({
-          env: {
-            ...Object.fromEntries(names.map(name => [name, secretFor(name, block)])),
-            POSTERN_CONFIG: fileOf(block),
-            POSTERN_DATABASE: `sqlite:${join(data, 'postern.db')}`,
-            POSTERN_ADMIN_TOKEN: 'a-token-of-the-documents',
-            // So that a secret that is not set stops the start.
-            NODE_ENV: 'production',
-          },
-        })
-        expect(await gateway.stop()).toEqual({ code: 0, signal: null })
+        const { config, path } = await loadConfig(fileOf(block), folder)
+        const gateway = await startGateway({ settings: readSettings(env), config, configPath: path, env, log: silent })
+        await gateway.close()
       } finally {
         rmSync(data, { recursive: true, force: true })
       }
@@ -190,9 +194,11 @@ describe('docs/api.md', () => {
 })
 
 describe('the command line', () => {
+  const typed = /^\$ (?:[A-Z_]+=\S+ )*(?:npx )?postern ([^|>&#\n]+)/gm
   /** `postern …` of a document's shell, as words; what stands behind a pipe or another sign of the shell's is not its. */
-  const lines = blocksIn('sh').flatMap(({ place, text }) =>
-    [...text.matchAll(/^(?:[A-Z_]+=\S+ )*(?:npx )?postern ([^|>&#\n]+)/gm)].map(
+  const lines = [...blocksIn('sh'), ...blocksIn('console')].flatMap(({ place, language, text }) =>
+    // What is shown as it was typed has a prompt before it, and what was answered has none.
+    [...text.matchAll(language === 'sh' ? /^(?:[A-Z_]+=\S+ )*(?:npx )?postern ([^|>&#\n]+)/gm : typed)].map(
       ([, line]) => [place, line!.trim()] as const,
     ),
   )
