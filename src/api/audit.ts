@@ -15,8 +15,8 @@ export interface AuditRoutesParts {
 }
 
 const listParameters = pageParameters.pick({ limit: true, cursor: true }).extend({
-  actor: z.string().max(63).meta({ description: "a token's name, or `admin`" }).optional(),
-  action: z.string().max(63).meta({ description: 'such as `delivery.retry`' }).optional(),
+  actor: z.string().min(1, 'expected a name').max(63).meta({ description: "a token's name, or `admin`" }).optional(),
+  action: z.string().min(1, 'expected an action').max(63).meta({ description: 'such as `delivery.retry`' }).optional(),
 })
 
 const auditForm = z

@@ -127,7 +127,7 @@ export const eventStreamParameters = eventListParameters.omit({
 })
 export const eventParameters = eventListParameters.pick({ include: true })
 export const pageParameters = z.strictObject({
-  source: z.string().max(63).meta({ description: 'of this source alone' }).optional(),
+  source: z.string().min(1, 'expected a name').max(63).meta({ description: 'of this source alone' }).optional(),
   limit: limit.optional(),
   cursor: cursor.optional(),
 })

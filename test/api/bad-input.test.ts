@@ -28,11 +28,31 @@ const ask = ({ path, query }: { path: string; query: readonly string[] }, parame
   gateway.api(`${path}?${parameter}=${encodeURIComponent(value)}${beside(query, parameter)}`)
 
 const wrong: Record<string, readonly string[]> = {
-  limit: ['-1', '0', '501', '1000000000', '1e3', '1.5', 'ten', '', ' 1', '٣', '0x10', '9'.repeat(1_000)],
-  after: ['-1', 'x', '1e3', '', '9'.repeat(17), '0x1'],
+  limit: [
+    '-1',
+    '0',
+    '501',
+    '1000000000',
+    '1e3',
+    '1.5',
+    'ten',
+    '',
+    ' 1',
+    '٣',
+    '１０',
+    '10abc',
+    '0x10',
+    '9'.repeat(1_000),
+  ],
+  after: ['-1', 'x', '1e3', '', '9'.repeat(17), '0x1', '１', '1\u0000'],
   receivedAfter: ['yesterday', '2026-02-30T00:00:00Z', '2026-03-01', '2026-03-01T00:00:00', '', '9'.repeat(10_000)],
-  receivedBefore: ['24:00', '2026-13-01T00:00:00Z', '+275761-01-01T00:00:00Z', '\u0000'],
-  source: ['x'.repeat(10_000)],
+  receivedBefore: ['24:00', '2026-13-01T00:00:00Z', '+275760-09-13T00:00:00Z', '9999-12-31T23:59:60Z', '\u0000'],
+  source: ['', 'x'.repeat(10_000)],
+  subscription: ['', 'none', '\u0000', '__proto__'],
+  actor: ['', 'x'.repeat(64)],
+  action: ['', 'x'.repeat(64)],
+  namespace: ['', 'x'.repeat(201)],
+  revoked: ['', '1', 'TRUE'],
   type: ['', 'x'.repeat(201), '*a'.repeat(5_000)],
   vendor: ['', '*'.repeat(201)],
   vendorType: [''],
@@ -40,7 +60,7 @@ const wrong: Record<string, readonly string[]> = {
   ref: ['loan', ':1', '', 'a:'.repeat(1_000)],
   order: ['random', ''],
   include: ['everything', ''],
-  wait: ['-1', '61', '1e1', ''],
+  wait: ['-1', '61', '1e1', '１', ''],
   state: ['broken', ''],
   // More than 16 KB of a head is refused by Node itself.
   q: ['x'.repeat(10_000)],
@@ -86,6 +106,37 @@ test.each([...calls.values()].filter(({ path }) => path !== '/openapi.json').map
     }
   },
 )
+
+test.each([...calls.values()].filter(({ method }) => method === 'GET').map(call => [call.name, call] as const))(
+  '%s: any text is a value or none, and so is what a client may say beside it',
+  async (_, { path, query }) => {
+    const texts = ['a/%00', 'a:%01', '%zz', 'a/%ED%A0%80', '%25_%22']
+    const targets = query.flatMap(parameter =>
+      texts.map(text => `${path}?${parameter}=${text}${beside(query, parameter)}`),
+    )
+    for (const target of targets) {
+      const { status } = await gateway.api(target)
+      expect([target, [200, 400, 404].includes(status)]).toEqual([target, true])
+    }
+    const target = `${path}?${beside(query, '').slice(1)}`
+    const { status } = await gateway.api(target)
+    for (const tag of ['W/', ','.repeat(8_000), `"${'x'.repeat(8_000)}"`, '\u00ff']) {
+      const headers = { 'if-none-match': tag, 'if-modified-since': 'yesterday', range: 'bytes=9-' }
+      expect((await gateway.api(target, { headers })).status).toBe(status)
+    }
+    expect((await gateway.api(target, { method: 'HEAD' })).status).toBe(status)
+  },
+)
+
+test('a path that is none, or whose escapes are broken, is not there', async () => {
+  for (const { path, method } of calls.values()) {
+    if (method !== 'GET') continue
+    for (const part of ['%00', '%zz', '%', '%ED%A0%80', '__proto__', 'constructor', '%2F', '1%00', 'x'.repeat(5_000)]) {
+      const target = path.replace(/(evt|req|dlv|rpl)_\w+|loan-book|17/, part)
+      if (target !== path) expectProblem(await gateway.api(target), 404, 'not_found')
+    }
+  }
+})
 
 describe('a cursor', () => {
   test.each(taking('cursor').map(call => [call.path, call] as const))(
