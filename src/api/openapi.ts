@@ -11,7 +11,8 @@ type OpenApiDocument = ReturnType<OpenAPIHono['getOpenAPI31Document']>
 
 const description = `What arrived, what it means, what did not get in, and where it goes.
 
-Every list is \`{ "items", "next" }\`: give \`next\` back as \`cursor\`, with the same filters, for the next page. Problems are
+Every list is \`{ "items", "next" }\`: give \`next\` back as \`cursor\`, with the same filters, for the next page. A parameter that is
+a list is given several times, \`type=loan.*&type=payment.*\`; one that there is not is refused. Problems are
 RFC 9457, with a \`code\` and the parameter or the member that is wrong. Events are CloudEvents 1.0; what the \`data\` of each
 type has is in \`/schemas/event\`, as JSON Schema.`
 
@@ -71,13 +72,17 @@ const ifNoneMatch = {
 function documented(definition: RouteDefinition): RouteConfig {
   const { method, path, name, tag, summary, description, scope, params, query, headers, body } = definition
   const given = definition.documentedBody ?? body
+  const isLimited = definition.bySource !== true && scope !== null && scope !== 'admin'
+  const details = [description, isLimited ? 'Not for a token that is limited to sources.' : undefined]
+    .filter(each => each !== undefined)
+    .join(' ')
   return {
     method,
     path,
     operationId: name,
     tags: [tag],
     summary,
-    ...(description === undefined ? {} : { description }),
+    ...(details === '' ? {} : { description: details }),
     security: scope === null ? [] : [{ token: [scope] }],
     request: {
       ...(params === undefined ? {} : { params }),

@@ -31,7 +31,11 @@ export const problemList: Partial<Record<ErrorCode, ProblemEntry>> = {
     errors: [cursor],
   },
   unauthenticated: { when: 'no token, or a wrong one', detail: 'send `Authorization: Bearer <token>`' },
-  forbidden: { when: 'the token has not the scope', detail: scope.detail, errors: [scope] },
+  forbidden: {
+    when: 'the token has not the scope, or is limited to sources and this is not about one',
+    detail: scope.detail,
+    errors: [scope],
+  },
   not_found: { when: 'there is none', detail: 'there is no such resource' },
   subscription_in_config: {
     when: "it is the configuration file's, and changed there",

@@ -56,7 +56,8 @@ export function replayRoutes(parts: DeliveryRoutesParts): ApiRoute[] {
         'Idempotency-Key': z
           .string()
           .regex(/^[\x21-\x7e]{1,255}$/)
-          .optional(),
+          .optional()
+          .meta({ description: '1 to 255 visible characters of your making, for a request that may be sent again' }),
       }),
       body: replayBody,
       bodyExample: {

@@ -1171,6 +1171,7 @@ export interface paths {
       parameters: {
         query?: never
         header?: {
+          /** 1 to 255 visible characters of your making, for a request that may be sent again */
           'Idempotency-Key'?: string | undefined
         }
         path?: never

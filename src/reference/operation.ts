@@ -42,12 +42,21 @@ function parametersTable(parameters: readonly Parameter[]): Html {
 <td><code>${each.name}</code>${each.required === true ? '' : html` <span class="muted">optional</span>`}</td>
 <td>${each.in}</td>
 <td>${typeOf(each.schema)}${boundsOf(each.schema)}</td>
-<td>${words(each.description ?? '')}</td>
+<td>${words(each.description ?? '')}${exampleOf(each)}</td>
 </tr>`,
   )}</table>`
 }
 
+/** Of what is in a path the line for a shell has it. */
+function exampleOf({ in: place, example }: Parameter): Html {
+  if (place !== 'query' || example === undefined) return html``
+  return html`<div class="muted">such as <code>${[example].flat().join(' ')}</code></div>`
+}
+
 function bodyOf({ schema, example }: Media): Html {
+  if (schema.$ref === undefined && Object.keys(schema.properties ?? {}).length === 0) {
+    return html`<h4>Body</h4><p>none, or <code>{}</code></p>`
+  }
   return html`<h4>Body</h4>
 ${schema.$ref === undefined ? membersOf(schema) : html`<p>${typeOf(schema)}</p>`}
 ${example === undefined ? '' : shown(example)}`
@@ -63,14 +72,17 @@ ${media?.example === undefined ? '' : html`<details><summary>Example</summary>${
 }
 
 /** A line that works when the token is in the environment. */
-export function curl(method: string, path: string, { parameters = [], requestBody, security }: Operation): string {
+export function curl(method: string, path: string, operation: Operation): string {
+  const { parameters = [], requestBody, security, responses } = operation
+  // Without it what has come waits until there is more.
+  const flags = responses[200]?.content?.['text/event-stream'] === undefined ? '' : ' -N'
   const example = requestBody?.content['application/json']?.example
-  const given = (name: string) => parameters.find(each => each.name === name)?.example ?? `<${name}>`
+  const given = (name: string) => [parameters.find(each => each.name === name)?.example ?? `<${name}>`].flat()[0]!
   const query = parameters.filter(each => each.in === 'query' && each.required === true)
   const asked = query.map(({ name }) => `${name}=${encodeURIComponent(given(name)).replaceAll('%2F', '/')}`).join('&')
   const filled = path.replaceAll(/\{(\w+)\}/g, (_, name: string) => given(name)) + (asked === '' ? '' : `?${asked}`)
   return [
-    method === 'get' ? 'curl' : `curl -X ${method.toUpperCase()}`,
+    method === 'get' ? `curl${flags}` : `curl -X ${method.toUpperCase()}`,
     ...(security.length === 0 ? [] : ['-H "Authorization: Bearer $POSTERN_TOKEN"']),
     ...(example === undefined ? [] : [`-d '${JSON.stringify(example).replaceAll("'", "'\\''")}'`]),
     `"$POSTERN_URL${filled}"`,

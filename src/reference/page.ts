@@ -10,7 +10,7 @@ export interface Parameter {
   in: string
   required?: boolean
   description?: string
-  example?: string
+  example?: string | string[]
   schema: SchemaNode
 }
 export interface Media {
@@ -44,6 +44,10 @@ export interface Placed {
   operation: Operation
 }
 
+const shell =
+  'In what is shown for a shell `$POSTERN_URL` is where this gateway is, such as `http://127.0.0.1:8080`, and ' +
+  '`$POSTERN_TOKEN` a token.'
+
 export function referencePage(document: ReferenceDocument): string {
   const { info, tags, paths, components, servers } = document
   const root = servers[0]!.url
@@ -76,6 +80,7 @@ ${paragraphs(info.description)}
 <p>The same for programs: <a href="${root}/openapi.json">${root}/openapi.json</a> (OpenAPI 3.1).</p>
 <h4>Authorization</h4>
 <p><code>Authorization: Bearer &lt;token&gt;</code>. ${words(components.securitySchemes.token.description)}</p>
+<p>${words(shell)}</p>
 ${chapters.map(({ name, placed }) => html`<h2>${name}</h2>${placed.map(operationSection)}`)}
 <h2>Schemas</h2>
 ${schemas.map(

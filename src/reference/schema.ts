@@ -48,9 +48,12 @@ const names: Readonly<Record<string, string>> = { string: 'text', array: 'list',
 
 /** Its members, and theirs where they have no name of their own. */
 export function membersOf(schema: SchemaNode): Html {
-  const rows = rowsOf(schema, '', 0)
+  const parts = [schema, ...(schema.allOf ?? [])]
+  const rows = parts.flatMap(part => rowsOf(part, '', 0))
   if (rows.length === 0) return html`<p>${typeOf(schema)}</p>`
-  return html`<table><tr><th>member</th><th>type</th><th></th></tr>${rows}</table>`
+  const named = parts.filter(({ $ref }) => $ref !== undefined)
+  const others = named.length === 0 ? '' : html`<p>${joined(named.map(typeOf), ' and ')}, and beside it:</p>`
+  return html`${others}<table><tr><th>member</th><th>type</th><th></th></tr>${rows}</table>`
 }
 
 function rowsOf(schema: SchemaNode, path: string, depth: number): Html[] {

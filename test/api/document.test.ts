@@ -7,7 +7,7 @@ import { problemList } from '../../src/api/problem-list.ts'
 import { type AnswerDefinition, routingPath } from '../../src/api/route.ts'
 import { errorStatus } from '../../src/errors.ts'
 import { curl } from '../../src/reference/operation.ts'
-import type { Operation } from '../../src/reference/page.ts'
+import { type Operation, type ReferenceDocument, referencePage } from '../../src/reference/page.ts'
 import { apiDocument, assertDocumented, definitions, wrongWith } from '../support/api-document.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { type Answer, send } from '../support/http.ts'
@@ -89,6 +89,37 @@ describe.each(definitions.map(each => [each.name, each] as const))('%s', (_, def
     const given = bodyExample ?? {}
     expect(body.safeParse(given).error).toBeUndefined()
     if (documentedBody !== undefined) expect(documentedBody.safeParse(given).error).toBeUndefined()
+  })
+})
+
+describe('the reference page', () => {
+  const page = referencePage(apiDocument as unknown as ReferenceDocument)
+  const section = (id: string) => {
+    const [, text = ''] = new RegExp(`<section id="${id}">(.*?)</section>`, 's').exec(page) ?? []
+    return text.replaceAll(/<[^>]+>/g, '')
+  }
+
+  test('shows what a parameter is like, and what comes several times', () => {
+    expect(section('listEvents')).toContain('such as loan.*')
+    expect(section('getTimeline')).toContain('such as loan/K0Z1Q')
+    expect(page).toContain('type=loan.*&amp;type=payment.*')
+  })
+
+  test('says where no body is needed, and has the members of what is made of others', () => {
+    expect(section('pauseSubscription')).toContain('none, or {}')
+    expect(section('schema-MadeToken')).toMatch(/^MadeTokenToken, and beside it:.*token\s.*kept nowhere/s)
+  })
+
+  test('says what is not for a token that is limited to sources', () => {
+    for (const { name, scope, bySource } of definitions) {
+      const isNot = bySource !== true && scope !== null && scope !== 'admin'
+      expect([name, section(name).includes('Not for a token that is limited')]).toEqual([name, isNot])
+    }
+  })
+
+  test('streams as things come', () => {
+    expect(section('streamEvents')).toContain('curl -N -H')
+    expect(section('listEvents')).toContain('curl -H')
   })
 })
 
