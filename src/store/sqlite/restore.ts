@@ -5,7 +5,7 @@ import { dirname } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { AppError } from '../../errors.ts'
 import { epochCut } from '../epoch.ts'
-import { type BackedUp, checkInbox, flush, removeDatabase } from './backup.ts'
+import { type BackedUp, checkInbox, describeInbox, flush, removeDatabase } from './backup.ts'
 import { openReader, openWriter } from './open.ts'
 import { bringUpToDate, lackingMigrations } from './schema.ts'
 import { hold } from './store.ts'
@@ -41,7 +41,7 @@ export async function restore(from: string, path: string, { gap, stamp }: Restor
     await bringUpToDate(next)
     const head = Math.max(backup.head, headOf(path)) + gap
     beginEpoch(next, backup, head)
-    const restored = checkInbox(next)
+    const restored = describeInbox(next)
     flush(next)
     const aside = existsSync(path) ? setAside(path, `${path}.before-restore-${stamp}`) : undefined
     renameSync(next, path)
