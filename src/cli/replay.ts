@@ -2,6 +2,7 @@
 import { setTimeout as after } from 'node:timers/promises'
 import { SingleBar } from 'cli-progress'
 import type { Command } from 'commander'
+import type { BegunReplay, DryRun, EventReplays, Replay } from '../client/api-types.ts'
 import { does, type ExitCode, examples, exit, Failure } from './command.ts'
 import { type FilterOptions, filtering, filterOf } from './event-filter.ts'
 import { type GatewayApi, gatewayOf, reaching } from './gateway-api.ts'
@@ -14,16 +15,6 @@ interface ReplayOptions extends FilterOptions {
   dryRun?: boolean
   wait: boolean
   json?: boolean
-}
-
-interface Replay {
-  id: string
-  state: string
-  first: string
-  last: string
-  position: string
-  matched: number
-  deliveries?: Record<string, number>
 }
 
 const lookEveryMs = 300
@@ -62,7 +53,7 @@ async function replayOne(
 ): Promise<ExitCode> {
   if (dryRun) throw new Failure(exit.mistaken, '--dry-run is for all that match: give no id')
   const answer = await api.post(`/events/${encodeURIComponent(id)}/replay`, { subscription })
-  const { replays } = answer.json<{ replays: { id: string; subscription: string; delivery: string }[] }>()
+  const { replays } = answer.json<EventReplays>()
   if (json) await printJson(answer.text)
   else for (const each of replays) await print(`${plainText(`${each.subscription}  ${each.delivery}`)}\n`)
   if (replays.length === 0) process.stderr.write('No subscription asks for this event.\n')
@@ -73,11 +64,9 @@ async function replayAll(api: GatewayApi, options: ReplayOptions): Promise<ExitC
   const { subscription, dryRun, wait, json } = options
   if (subscription === undefined)
     throw new Failure(exit.mistaken, 'Say to which: --subscription <name>, or one event by its id.')
-  const { receivedAfter, receivedBefore, ...filter } = filterOf(options)
-  const body = { filter: { ...filter, receivedAfter, receivedBefore }, subscription, ...(dryRun ? { dryRun } : {}) }
-  const answer = await api.post('/replays', body)
+  const answer = await api.post('/replays', { filter: filterOf(options), subscription, ...(dryRun ? { dryRun } : {}) })
   if (dryRun) {
-    const { matched, complete = true } = answer.json<{ matched: number; complete?: boolean }>()
+    const { matched, complete } = answer.json<DryRun>()
     if (json) await printJson(answer.text)
     else
       await print(
@@ -85,32 +74,35 @@ async function replayAll(api: GatewayApi, options: ReplayOptions): Promise<ExitC
       )
     return exit.done
   }
-  let replay = answer.json<Replay>()
-  let { text } = answer
-  if (wait) ({ replay, text } = await followed(api, replay))
+  const { id } = answer.json<BegunReplay>()
+  if (!wait) {
+    if (json) await printJson(answer.text)
+    else await print(`${plainText(id)}  begun\n`)
+    return exit.done
+  }
+  // Whatever befalls the waiting: it goes on at the gateway.
+  process.stderr.write(`${plainText(id)} has begun.\n`)
+  const { replay, text } = await followed(api, id)
   if (json) await printJson(text)
-  else await print(`${plainText(`${replay.id}  ${replay.state}`)}  ${counted(replay.matched)} events\n`)
-  const failed = (replay.deliveries?.dead ?? 0) + (replay.deliveries?.expired ?? 0)
-  return wait && (replay.state !== 'done' || failed > 0) ? exit.unfinished : exit.done
+  else await print(`${plainText(`${id}  ${replay.state}`)}  ${counted(replay.matched)} events\n`)
+  const { dead, expired } = replay.deliveries
+  return replay.state === 'done' && dead + expired === 0 ? exit.done : exit.unfinished
 }
 
 /** Until nothing of it is under way. Ended by SIGINT it goes on at the gateway. */
-async function followed(api: GatewayApi, begun: Replay): Promise<{ replay: Replay; text: string }> {
+async function followed(api: GatewayApi, id: string): Promise<{ replay: Replay; text: string }> {
   const stopping = new AbortController()
   process.once('SIGINT', () => stopping.abort())
   const bar = process.stderr.isTTY
     ? new SingleBar({ format: 'replaying [{bar}] {percentage}%  {value}/{total} delivered', hideCursor: true })
     : undefined
-  bar?.start(Math.max(begun.matched, 1), 0)
+  bar?.start(1, 0)
   try {
     for (;;) {
-      const answer = await api.get(`/replays/${encodeURIComponent(begun.id)}`)
+      const answer = await api.get(`/replays/${encodeURIComponent(id)}`)
       const replay = answer.json<Replay>()
-      const states = replay.deliveries ?? {}
-      const under = ['waiting', 'pending', 'delivering', 'retrying'].reduce(
-        (sum, state) => sum + (states[state] ?? 0),
-        0,
-      )
+      const { waiting, pending, delivering, retrying } = replay.deliveries
+      const under = waiting + pending + delivering + retrying
       bar?.setTotal(Math.max(replay.matched, 1))
       bar?.update(Math.max(0, replay.matched - under))
       if ((replay.state !== 'running' && under === 0) || stopping.signal.aborted) return { replay, text: answer.text }

@@ -258,6 +258,12 @@ describe('events', () => {
     const one = await postern('events', 'replay', ids[1]!, '--json')
     expect(JSON.parse(one.stdout)).toMatchObject({ replays: [{ subscription: 'book' }] })
     await subscriber.atLeast(before + 4)
+    expect(await postern('events', 'replay', '-s', 'book', '--type', 'loan.*', '--no-wait')).toEqual({
+      code: 0,
+      stdout: expect.stringMatching(/^rpl_\w+ {2}begun\n$/),
+      stderr: '',
+    })
+    await subscriber.atLeast(before + 7)
     expect(await postern('events', 'replay', '--type', 'loan.*')).toMatchObject({ code: 1 })
   })
 })
