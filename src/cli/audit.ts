@@ -1,20 +1,11 @@
 // `postern audit`: who changed what, and who read what vendors sent.
+import type { AuditEntry } from '../client/api-types.ts'
 import { type Define, does, examples, gatewayEnds } from './command.ts'
 import { gatewayOf, reaching } from './gateway-api.ts'
 import { type ListOptions, list, listing, shownTime } from './listing.ts'
 import type { Column } from './table.ts'
 
-interface Entry {
-  at: string
-  actor: string
-  action: string
-  target: string
-  detail: Record<string, unknown>
-  address: string
-  status: number | null
-}
-
-const columns: readonly Column<Entry>[] = [
+const columns: readonly Column<AuditEntry>[] = [
   { title: 'at', of: ({ at }) => shownTime(at) },
   { title: 'actor', of: ({ actor }) => actor, shrinks: true },
   { title: 'action', of: ({ action }) => action },

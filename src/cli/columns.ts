@@ -1,31 +1,9 @@
 // What of events and deliveries is shown in a list.
+import type { Delivery, Event } from '../client/api-types.ts'
 import { shownTime } from './listing.ts'
 import type { Column } from './table.ts'
 
-export interface ShownEvent {
-  id: string
-  source: string
-  type: string
-  subject?: string
-  receivedtime: string
-  sequence: string
-  data: unknown
-}
-
-export interface ShownDelivery {
-  id: string
-  subscription: string | null
-  event: string | null
-  type: string | null
-  subject: string | null
-  state: string
-  attemptsMade: number
-  dueAt: string | null
-  settledAt: string | null
-  replay: string | null
-}
-
-export const eventColumns: readonly Column<ShownEvent>[] = [
+export const eventColumns: readonly Column<Event>[] = [
   { title: 'received', of: ({ receivedtime }) => shownTime(receivedtime) },
   { title: 'id', of: ({ id }) => id },
   { title: 'source', of: sourceName, shrinks: true },
@@ -33,7 +11,7 @@ export const eventColumns: readonly Column<ShownEvent>[] = [
   { title: 'subject', of: ({ subject }) => subject, shrinks: true },
 ]
 
-export function sourceName({ source }: ShownEvent): string {
+export function sourceName({ source }: Event): string {
   return source.replace('/sources/', '')
 }
 
@@ -45,7 +23,7 @@ const stateColours: Readonly<Record<string, 'green' | 'yellow' | 'red'>> = {
   expired: 'red',
 }
 
-export const deliveryColumns: readonly Column<ShownDelivery>[] = [
+export const deliveryColumns: readonly Column<Delivery>[] = [
   { title: 'id', of: ({ id }) => id },
   { title: 'subscription', of: ({ subscription }) => subscription, shrinks: true },
   { title: 'state', of: ({ state }) => state, colour: state => stateColours[state] },

@@ -1,19 +1,11 @@
 // `postern deliveries`: events on their way to subscriptions, and another try for those that have failed.
-import { deliveryColumns, type ShownDelivery } from './columns.ts'
+import type { Attempt, Delivery, DeliveryWithAttempts } from '../client/api-types.ts'
+import { deliveryColumns } from './columns.ts'
 import { type Define, does, examples, exit, gatewayEnds } from './command.ts'
 import { gatewayOf, reaching } from './gateway-api.ts'
 import { type ListOptions, list, listing, print, printJson, shownTime } from './listing.ts'
 import { type Column, fieldsOf, tableOf } from './table.ts'
 import { plainText } from './text.ts'
-
-interface Attempt {
-  number: number
-  startedAt: string
-  elapsedMs: number
-  result: string
-  status: number | null
-  reason: string | null
-}
 
 const attemptColumns: readonly Column<Attempt>[] = [
   { title: 'try', of: ({ number }) => number, right: true },
@@ -46,7 +38,7 @@ export const deliveries: Define = command => {
     const answer = await gatewayOf(url).get(`/deliveries/${encodeURIComponent(id)}`)
     if (json) await printJson(answer.text)
     else {
-      const { attempts, ...delivery } = answer.json<ShownDelivery & { attempts: Attempt[] }>()
+      const { attempts, ...delivery } = answer.json<DeliveryWithAttempts>()
       await print(fieldsOf(delivery))
       if (attempts.length > 0) await print(`\n${tableOf(attempts, attemptColumns)}`)
     }
@@ -62,7 +54,7 @@ export const deliveries: Define = command => {
     for (const id of ids) {
       const answer = await api.post(`/deliveries/${encodeURIComponent(id)}/retry`)
       if (json) await printJson(answer.text)
-      else await print(`${plainText(`${id}  ${answer.json<ShownDelivery>().state}`)}\n`)
+      else await print(`${plainText(`${id}  ${answer.json<Delivery>().state}`)}\n`)
     }
     return exit.done
   })

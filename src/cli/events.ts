@@ -1,7 +1,8 @@
 // `postern events`: what came in, as lists, one by one, as a stream, and once more to who should have got it.
 
 import type { Command } from 'commander'
-import { deliveryColumns, eventColumns, type ShownDelivery, type ShownEvent } from './columns.ts'
+import type { DeliveryList, Event } from '../client/api-types.ts'
+import { deliveryColumns, eventColumns } from './columns.ts'
 import { type Define, does, type ExitCode, examples, exit, gatewayEnds, wholeNumber } from './command.ts'
 import { type FilterOptions, filtering, filterOf } from './event-filter.ts'
 import { type ExportOptions, exported } from './export.ts'
@@ -92,10 +93,10 @@ async function show(
     await printJson(event.text)
     return exit.done
   }
-  const { data, ...envelope } = event.json<ShownEvent>()
+  const { data, ...envelope } = event.json<Event>()
   await print(fieldsOf(envelope))
   await print(`${plainText(JSON.stringify(data, null, 2), '\n')}\n`)
-  const { items } = (await api.get(`${path}/deliveries`)).json<{ items: ShownDelivery[] }>()
+  const { items } = (await api.get(`${path}/deliveries`)).json<DeliveryList>()
   if (items.length > 0) await print(`\n${tableOf(items, deliveryColumns)}`)
   return exit.done
 }

@@ -1,19 +1,12 @@
 // `postern quarantine`: genuine requests that no adapter understood, and what becomes of them.
 import type { Command } from 'commander'
+import type { QuarantinedRequest, Released } from '../client/api-types.ts'
 import { type Define, does, examples, exit, Failure, gatewayEnds } from './command.ts'
 import { gatewayOf, reaching } from './gateway-api.ts'
 import { type ListOptions, list, listing, print, printJson, printRaw, shownTime } from './listing.ts'
 import { type Column, fieldsOf } from './table.ts'
 
-interface Waiting {
-  id: string
-  source: string
-  receivedAt: string
-  reason: string
-  bytes: number
-}
-
-const columns: readonly Column<Waiting>[] = [
+const columns: readonly Column<QuarantinedRequest>[] = [
   { title: 'received', of: ({ receivedAt }) => shownTime(receivedAt) },
   { title: 'id', of: ({ id }) => id },
   { title: 'source', of: ({ source }) => source, shrinks: true },
@@ -81,7 +74,7 @@ function defineRelease(command: Command): void {
     let waiting = 0
     for (const filter of filters) {
       const answer = await api.post('/quarantine/release', { filter })
-      const counts = answer.json<{ released: number; waiting: number }>()
+      const counts = answer.json<Released>()
       waiting += counts.waiting
       if ('id' in filter && counts.released + counts.waiting === 0)
         throw new Failure(exit.notFound, `${filter.id} is not in quarantine.`)

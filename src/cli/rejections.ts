@@ -1,17 +1,9 @@
 // `postern rejections`: requests that failed their check, and a second look after a secret of ours was put right.
+import type { Rechecked, Rejection } from '../client/api-types.ts'
 import { type Define, does, examples, exit, gatewayEnds } from './command.ts'
 import { gatewayOf, reaching } from './gateway-api.ts'
 import { type ListOptions, list, listing, print, printJson, shownTime } from './listing.ts'
 import type { Column } from './table.ts'
-
-interface Rejection {
-  id: string
-  source: string
-  receivedAt: string
-  status: number
-  reason: string
-  address: string
-}
 
 const columns: readonly Column<Rejection>[] = [
   { title: 'received', of: ({ receivedAt }) => shownTime(receivedAt) },
@@ -40,7 +32,7 @@ export const rejections: Define = command => {
   reaching(rechecked.argument('<source>', 'the name of a source')).option('--json', 'the answer as JSON')
   does(rechecked, async (source: string, { url, json }: { url?: string; json?: boolean }) => {
     const answer = await gatewayOf(url).post('/rejections/recheck', { source })
-    const counts = answer.json<{ admitted: number; quarantined: number; refused: number }>()
+    const counts = answer.json<Rechecked>()
     if (json) await printJson(answer.text)
     else
       await print(

@@ -1,16 +1,9 @@
 // `postern sources`: the configured entrances.
+import type { Source } from '../client/api-types.ts'
 import { type Define, does, examples, gatewayEnds } from './command.ts'
 import { gatewayOf, reaching } from './gateway-api.ts'
 import { list, whole } from './listing.ts'
 import type { Column } from './table.ts'
-
-interface Source {
-  name: string
-  vendor: string
-  url: string
-  namespace: string
-  check: { kind: string; of?: readonly { kind: string }[] }
-}
 
 const columns: readonly Column<Source>[] = [
   { title: 'name', of: ({ name }) => name },

@@ -1,38 +1,13 @@
 // `postern stats`: what somebody on duty asks first.
+import type { Stats } from '../client/api-types.ts'
 import { type Define, does, examples, exit, gatewayEnds } from './command.ts'
 import { gatewayOf, reaching } from './gateway-api.ts'
 import { print, printJson, shownSequence, shownTime } from './listing.ts'
 import { type Column, fieldsOf, tableOf } from './table.ts'
 
-interface SourceFigures {
-  name: string
-  lastReceivedAt: string | null
-  events: { lastHour: number; lastDay: number }
-  quarantine: number
-  rejections: number
-  conflicts: number
-}
-
-interface SubscriptionFigures {
-  name: string
-  paused: string | null
-  breaker: string
-  lag: number
-  oldestUnsettledAt: string | null
-  deliveries: Record<string, number>
-}
-
-interface Stats {
-  log: { head: string; oldest: string | null }
-  store: { ok: boolean; problem: string | null; degraded: string | null }
-  search: { indexedThrough: string; behind: number } | null
-  sources: SourceFigures[]
-  subscriptions: SubscriptionFigures[]
-}
-
 const red = (text: string) => (text === '0' ? undefined : ('red' as const))
 
-const sourceColumns: readonly Column<SourceFigures>[] = [
+const sourceColumns: readonly Column<Stats['sources'][number]>[] = [
   { title: 'source', of: ({ name }) => name, shrinks: true },
   { title: 'last received', of: ({ lastReceivedAt }) => shownTime(lastReceivedAt) },
   { title: 'hour', of: ({ events }) => events.lastHour, right: true },
@@ -42,7 +17,7 @@ const sourceColumns: readonly Column<SourceFigures>[] = [
   { title: 'conflicts', of: ({ conflicts }) => conflicts, right: true },
 ]
 
-const subscriptionColumns: readonly Column<SubscriptionFigures>[] = [
+const subscriptionColumns: readonly Column<Stats['subscriptions'][number]>[] = [
   { title: 'subscription', of: ({ name }) => name, shrinks: true },
   { title: 'paused', of: ({ paused }) => paused },
   { title: 'breaker', of: ({ breaker }) => breaker, colour: state => (state === 'closed' ? 'green' : 'red') },

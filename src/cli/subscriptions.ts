@@ -1,23 +1,11 @@
 // `postern subscriptions`: where events go, how far each has come, and holding or trying one.
 import type { Command } from 'commander'
+import type { Subscription } from '../client/api-types.ts'
 import { type Define, does, examples, exit, gatewayEnds } from './command.ts'
 import { gatewayOf, reaching } from './gateway-api.ts'
 import { list, print, printJson, shownSequence, shownTime, whole } from './listing.ts'
 import { type Column, fieldsOf } from './table.ts'
 import { plainText } from './text.ts'
-
-interface Subscription {
-  name: string
-  origin: string
-  removedAt: string | null
-  problem: string | null
-  paused: { by: string } | null
-  cursor: string
-  lag: number
-  oldestUnsettledAt: string | null
-  deliveries: Record<string, number>
-  breaker: { state: string }
-}
 
 const columns: readonly Column<Subscription>[] = [
   { title: 'name', of: ({ name }) => name },
@@ -42,7 +30,7 @@ function stateOf({ removedAt, problem, paused, breaker }: Subscription): string 
   return breaker.state === 'closed' ? 'delivering' : `breaker ${breaker.state}`
 }
 
-function underWay({ waiting = 0, pending = 0, delivering = 0, retrying = 0 }: Record<string, number>): number {
+function underWay({ waiting, pending, delivering, retrying }: Subscription['deliveries']): number {
   return waiting + pending + delivering + retrying
 }
 

@@ -1,7 +1,8 @@
 // `postern events tail`: the newest events, and with -f what comes, without a miss or a double. An event counts as got when
 // it has been given to standard output.
+import type { Event } from '../client/api-types.ts'
 import type { FollowOptions } from '../client/follow.ts'
-import { type ShownEvent, sourceName } from './columns.ts'
+import { sourceName } from './columns.ts'
 import { type ExitCode, exit } from './command.ts'
 import type { GatewayApi, Query } from './gateway-api.ts'
 import { print, shownTime } from './listing.ts'
@@ -39,10 +40,10 @@ async function newest(
   show: (events: readonly string[]) => Promise<void>,
 ) {
   const [last] = (await api.get('/events', { limit: 1 })).list().items
-  let position = last === undefined ? 0 : Number((JSON.parse(last) as ShownEvent).sequence)
+  let position = last === undefined ? 0 : Number((JSON.parse(last) as Event).sequence)
   if (limit === 0) return position
   const { items } = (await api.get('/events', { ...query, limit })).list()
-  for (const item of items) position = Math.max(position, Number((JSON.parse(item) as ShownEvent).sequence))
+  for (const item of items) position = Math.max(position, Number((JSON.parse(item) as Event).sequence))
   if (items.length > 0) await show(items.toReversed())
   return position
 }
@@ -75,11 +76,11 @@ async function follow(
 
 function shown(events: readonly string[], json: boolean): string {
   if (json) return events.map(event => `${plainJson(event)}\n`).join('')
-  return events.map(text => `${lineOf(JSON.parse(text) as ShownEvent)}\n`).join('')
+  return events.map(text => `${lineOf(JSON.parse(text) as Event)}\n`).join('')
 }
 
 /** As wide as those before it, which nobody knows any more. */
-function lineOf(event: ShownEvent): string {
+function lineOf(event: Event): string {
   const { receivedtime, id, type, subject = '–' } = event
   const parts = [shownTime(receivedtime)!, id, sourceName(event).padEnd(12), type.padEnd(24), subject]
   return plainText(parts.join('  '))

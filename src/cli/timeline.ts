@@ -1,20 +1,14 @@
 // `postern timeline`: what happened to a business object, and to what is linked to it, whoever told of it.
-import { type ShownEvent, sourceName } from './columns.ts'
+import type { Event, Timeline } from '../client/api-types.ts'
+import { sourceName } from './columns.ts'
 import { type Define, does, type ExitCode, examples, exit, gatewayEnds } from './command.ts'
 import { type GatewayApi, gatewayOf, type Query, reaching } from './gateway-api.ts'
 import { print, shownTime } from './listing.ts'
 import { type Column, tableOf } from './table.ts'
 import { plainJson } from './text.ts'
 
-interface Linked {
-  namespace: string
-  subject: string | null
-  events: number
-  via: string[] | null
-}
-
-const eventColumns: readonly Column<ShownEvent & { time?: string }>[] = [
-  { title: 'time', of: ({ time, receivedtime }) => shownTime(time ?? receivedtime) },
+const eventColumns: readonly Column<Event>[] = [
+  { title: 'time', of: ({ time }) => shownTime(time) },
   { title: 'source', of: sourceName, shrinks: true },
   { title: 'type', of: ({ type }) => type, shrinks: true },
   { title: 'subject', of: ({ subject }) => subject, shrinks: true },
@@ -22,7 +16,7 @@ const eventColumns: readonly Column<ShownEvent & { time?: string }>[] = [
   { title: 'id', of: ({ id }) => id },
 ]
 
-const linkedColumns: readonly Column<Linked>[] = [
+const linkedColumns: readonly Column<Timeline['subjects'][number]>[] = [
   { title: 'subject', of: ({ subject }) => subject, shrinks: true },
   { title: 'namespace', of: ({ namespace }) => namespace, shrinks: true },
   { title: 'events', of: ({ events }) => events, right: true },
@@ -46,14 +40,14 @@ export const timeline: Define = command => {
 }
 
 async function shown(api: GatewayApi, query: Query, json: boolean): Promise<ExitCode> {
-  const events: ShownEvent[] = []
-  let linked: { subjects: Linked[]; truncated: boolean } = { subjects: [], truncated: false }
+  const events: Event[] = []
+  let linked: Pick<Timeline, 'subjects' | 'truncated'> = { subjects: [], truncated: false }
   let cursor: string | undefined
   do {
     const answer = await api.get('/timeline', { ...query, limit: 500, cursor })
     const { items, next } = answer.list()
     if (json) for (const item of items) await print(`${plainJson(item)}\n`)
-    else events.push(...items.map(item => JSON.parse(item) as ShownEvent))
+    else events.push(...items.map(item => JSON.parse(item) as Event))
     if (cursor === undefined) linked = answer.json<typeof linked>()
     cursor = next ?? undefined
   } while (cursor !== undefined)

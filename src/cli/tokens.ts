@@ -1,22 +1,12 @@
 // `postern tokens`: who may ask the gateway, and what. A token is printed once, by itself, so that it can be piped.
 import { type Command, Option } from 'commander'
+import type { MadeToken, Token } from '../client/api-types.ts'
 import { collected, type Define, does, examples, exit, Failure, gatewayEnds } from './command.ts'
 import { momentAhead } from './event-filter.ts'
 import { gatewayOf, reaching } from './gateway-api.ts'
 import { type ListOptions, list, listing, print, printJson, shownTime } from './listing.ts'
 import type { Column } from './table.ts'
 import { plainText } from './text.ts'
-
-interface Token {
-  id: string
-  name: string
-  scopes: string[]
-  sources: string[] | null
-  createdAt: string
-  expiresAt: string | null
-  usedAt: string | null
-  revokedAt: string | null
-}
 
 const columns: readonly Column<Token>[] = [
   { title: 'id', of: ({ id }) => id },
@@ -76,7 +66,7 @@ function defineCreate(command: Command): void {
   reaching(command).option('--json', 'the answer as JSON, the token in it')
   does(command, async (name: string, { url, scope, source, expires, json }: CreateOptions) => {
     const answer = await gatewayOf(url).post('/tokens', { name, scopes: scope, sources: source, expiresAt: expires })
-    const made = answer.json<Token & { token: string }>()
+    const made = answer.json<MadeToken>()
     if (typeof made.token !== 'string') throw new Failure(exit.mistaken, 'The gateway answered without a token.')
     if (json) await printJson(answer.text)
     else {
