@@ -1,25 +1,39 @@
-// Lists, searches, timelines and figures: how many are read at once and how many may wait, so that whoever asks for many
-// has no more of the store than the others. What lasts, streams and exports, has bounds of its own: see readers.ts.
+// What reads much at once: how many do so at a time and how many may wait, so that whoever asks for many has no more of the
+// store, or of this thread, than the others. What lasts, streams and exports, has bounds of its own: see readers.ts.
 import PQueue from 'p-queue'
 import { AppError } from '../errors.ts'
 import type { Principal } from './access.ts'
 
-const atWork = 4
-/** All together; of the environment's token so many. */
-const waitingMax = 64
-const waitingOfToken = 8
+export interface PageReadLimits {
+  /** As a refusal calls them. */
+  what: string
+  atWork: number
+  /** All together; of the environment's token so many. */
+  waiting: number
+  waitingOfToken: number
+}
+
+/** Of lists, searches, timelines and figures. */
+const ofLists: PageReadLimits = { what: 'lists', atWork: 4, waiting: 64, waitingOfToken: 8 }
 
 export class PageReads {
-  readonly #queue = new PQueue({ concurrency: atWork })
+  readonly #limits: PageReadLimits
+  readonly #queue: PQueue
   /** By token. */
   readonly #waiting = new Map<string | null, number>()
 
+  constructor(limits: PageReadLimits = ofLists) {
+    this.#limits = limits
+    this.#queue = new PQueue({ concurrency: limits.atWork })
+  }
+
   /** What `read` answers, when its turn has come. Throws AppError `unavailable` where too many wait already. */
   run<Value>({ tokenId }: Principal, read: () => Promise<Value>): Promise<Value> {
+    const { what, atWork, waiting: waitingMax, waitingOfToken } = this.#limits
     const isWaiting = this.#queue.pending >= atWork
     const waiting = this.#waiting.get(tokenId) ?? 0
     if (isWaiting && (this.#queue.size >= waitingMax || (tokenId !== null && waiting >= waitingOfToken))) {
-      throw new AppError('unavailable', 'too many lists are asked for at once: ask again later')
+      throw new AppError('unavailable', `too many ${what} are asked for at once: ask again later`)
     }
     this.#waiting.set(tokenId, waiting + 1)
     return this.#queue.add(() => {

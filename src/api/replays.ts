@@ -11,6 +11,7 @@ import { inTurns } from '../turns.ts'
 import { nothing } from './body.ts'
 import { deliveryExample } from './delivery-form.ts'
 import { type DeliveryRoutesParts, namedSubscription, subscriptionMember } from './delivery-parts.ts'
+import { PageReads } from './page-reads.ts'
 import { badParameter } from './parameters.ts'
 import { eventPath, replayPath } from './path.ts'
 import {
@@ -39,6 +40,8 @@ const tag = 'Replays'
 export function replayRoutes(parts: DeliveryRoutesParts): ApiRoute[] {
   const { store, control, clock, dryRunMs = dryRunMsDefault } = parts
   const { deliveries } = store
+  /** Each of them compares events in this thread for seconds, which what vendors send would else wait for. */
+  const dryRuns = new PageReads({ what: 'dry runs', atWork: 1, waiting: 4, waitingOfToken: 2 })
 
   const begin = defineRoute(
     {
@@ -71,11 +74,11 @@ export function replayRoutes(parts: DeliveryRoutesParts): ApiRoute[] {
       },
       problems: ['subscription_removed', 'idempotency_key_reused'],
     },
-    async ({ context, body }) => {
+    async ({ context, principal, body }) => {
       const key = idempotencyKey(context.req.header('idempotency-key'))
       const row = await namedSubscription(store, body.subscription)
       const filter = storedFilter(body.filter)
-      if (body.dryRun === true) return dryRun(row, filter)
+      if (body.dryRun === true) return dryRuns.run(principal, () => dryRun(row, filter))
       const { head, oldest } = await store.extent()
       const asked = { subscription: row.number, filter: JSON.stringify(filter) }
       const first = oldest === 0 ? head + 1 : oldest

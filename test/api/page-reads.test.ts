@@ -1,7 +1,15 @@
 // Lists and timelines that are asked for at once: a few are read, some wait, and the rest come again later.
+import { OpenAPIHono } from '@hono/zod-openapi'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { adminPrincipal } from '../../src/api/access.ts'
+import type { DeliveryRoutesParts } from '../../src/api/delivery-parts.ts'
 import { PageReads } from '../../src/api/page-reads.ts'
+import { errorResponse } from '../../src/api/problem.ts'
+import { replayRoutes } from '../../src/api/replays.ts'
+import { type Api, mountRoutes } from '../../src/api/route.ts'
+import { specOf } from '../../src/config/subscriptions.ts'
+import { publicForm } from '../../src/delivery/public-form.ts'
+import type { Store } from '../../src/store/store.ts'
 import { definitions } from '../support/api-document.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { HeldTimers } from '../support/held-timers.ts'
@@ -84,6 +92,52 @@ test('all tokens together have 64 that wait, and so has the token of the environ
   await Promise.all(all)
   await expect(pages.run(adminPrincipal, () => Promise.reject(new Error('it fails')))).rejects.toThrow('it fails')
   expect(await pages.run(adminPrincipal, () => Promise.resolve('read'))).toBe('read')
+})
+
+test('of dry runs one looks at the log at a time, a few wait, and the rest come again later', async () => {
+  const { promise: free, resolve: release } = Promise.withResolvers<void>()
+  let looking = 0
+  let most = 0
+  const store = {
+    extent: async () => ({ head: 10, oldest: 1, epoch: '' }),
+    deliveries: {
+      subscriptions: async () => [
+        {
+          number: 1,
+          name: 'book',
+          removedAt: null,
+          spec: JSON.stringify(publicForm(specOf('book', { to: () => {} }))),
+        },
+      ],
+      filtered: async () => {
+        most = Math.max(most, ++looking)
+        await free
+        looking--
+        return { events: [], position: 10 }
+      },
+    },
+  } as unknown as Store
+  const routes = replayRoutes({ store } as DeliveryRoutesParts)
+  const ask = async (tokenId: string | null) => {
+    const api: Api = new OpenAPIHono()
+    api.use((context, next) => {
+      context.set('principal', { ...adminPrincipal, tokenId })
+      context.set('audited', (_, run) => run())
+      return next()
+    })
+    api.onError(errorResponse)
+    mountRoutes(api, routes)
+    const body = JSON.stringify({ filter: {}, subscription: 'book', dryRun: true })
+    return (await api.request('/replays', { method: 'POST', body })).status
+  }
+  const all = ['tok_one', 'tok_one', 'tok_one'].map(ask)
+  await until('it looks', () => looking === 1)
+  expect(await ask('tok_one')).toBe(503)
+  all.push(ask('tok_two'), ask(null))
+  expect(await ask(null)).toBe(503)
+  release()
+  expect(await Promise.all(all)).toEqual([200, 200, 200, 200, 200])
+  expect(most).toBe(1)
 })
 
 test('a token has its share of those that wait for news, and leaves others theirs', async () => {
