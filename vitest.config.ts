@@ -7,10 +7,16 @@ const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 // this is half of their time. Where the gateway itself keeps it, too (see bin/postern.js).
 process.env.NODE_COMPILE_CACHE ||= here('./node_modules/.cache/postern-compile')
 
-/** Real processes, disks, installations and browsers: one file at a time. */
-const slow = ['test/browser/**/*.test.ts', 'test/faults/**/*.test.ts', 'test/package/**/*.test.ts']
+/** Commands and installations, as processes of their own. */
+const processes = ['test/cli/**/*.test.ts', 'test/client/restart.test.ts', 'test/package/**/*.test.ts']
+/** Several processes over a PostgreSQL that each file starts, and ends. */
+const nodes = ['test/faults/nodes-*.test.ts']
+/** Real disks, crashes and browsers. */
+const slow = ['test/browser/**/*.test.ts', 'test/faults/**/*.test.ts']
 /** Over one real PostgreSQL that is started for all of them. */
 const postgres = ['test/**/postgres*.test.ts', 'test/postgres/**/*.test.ts']
+
+const oneByOne = { fileParallelism: false, testTimeout: 300_000, hookTimeout: 300_000 }
 
 export default defineConfig({
   resolve: {
@@ -30,7 +36,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: [...slow, ...postgres],
+          exclude: [...processes, ...slow, ...postgres],
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },
@@ -46,10 +52,9 @@ export default defineConfig({
           hookTimeout: 180_000,
         },
       },
-      {
-        extends: true,
-        test: { name: 'slow', include: slow, fileParallelism: false, testTimeout: 300_000, hookTimeout: 300_000 },
-      },
+      { extends: true, test: { name: 'processes', include: processes, ...oneByOne } },
+      { extends: true, test: { name: 'nodes', include: nodes, ...oneByOne } },
+      { extends: true, test: { name: 'slow', include: slow, exclude: nodes, ...oneByOne } },
     ],
   },
 })

@@ -1,9 +1,13 @@
 // Postern runs from a clone that nobody has built and from an installation, whatever folder it is started in and
-// wherever its configuration lies: with the real tarball, real processes, and the requests that it prints.
+// wherever its configuration lies: with the real tarball, real processes, and the requests that it prints. What it has for
+// other programs works in them.
+import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type GatewayProcess, runProcess, startProcess } from '../support/process.ts'
+import { consumer, loadedFrom, typedConsumer } from './consumers.ts'
 import { clone, install, pack, workshop } from './copies.ts'
 import { tryOut } from './newcomer.ts'
 import { findOldNode } from './old-node.ts'
@@ -15,6 +19,7 @@ const commonJs = join(folder, 'commonjs')
 /** Nothing above it has dependencies. */
 const elsewhere = join(folder, 'elsewhere')
 const inClone = join(cloned, 'bin/postern.js')
+const at = (...path: string[]) => join(empty, 'node_modules/postern', ...path)
 const installed = (where: string) => join(where, 'node_modules/.bin/postern')
 
 const starterVendors = ['banclo', 'embarc', 'ballerine', 'arix', 'receeve']
@@ -145,8 +150,6 @@ describe.skipIf(old === undefined)(`an older Node (${old?.version ?? 'there is n
 })
 
 describe('the package', () => {
-  const at = (...path: string[]) => join(empty, 'node_modules/postern', ...path)
-
   test('has every file that it says it has', () => {
     const { bin, exports, files } = JSON.parse(readFileSync(at('package.json'), 'utf8'))
     const named = Object.values(exports).flatMap(target =>
@@ -155,5 +158,54 @@ describe('the package', () => {
     for (const path of [...named, ...Object.values(bin)]) expect(() => readFileSync(at(path as string))).not.toThrow()
     expect(files).toContain('dist')
     expect(readFileSync(at('LICENSE'), 'utf8')).toContain('Apache License')
+  })
+})
+
+/** Types and schemas alone, and a client: on any Node that is still supported, and the client in browsers. */
+describe('for other programs', () => {
+  const startOf = (name: string) => {
+    const { exports } = JSON.parse(readFileSync(at('package.json'), 'utf8'))
+    return at(exports[name].default)
+  }
+
+  test('postern/client loads itself and openapi-fetch, and nothing of Node', () => {
+    const start = startOf('./client')
+    const own = ['client', 'follow', 'problem', 'server-sent-events'].map(name => join(dirname(start), `${name}.js`))
+    expect([...loadedFrom(start)].toSorted()).toEqual([...own, 'openapi-fetch'].toSorted())
+    for (const file of own) expect(readFileSync(file, 'utf8')).not.toMatch(/\b(Buffer|process|require)\b/)
+  })
+
+  test('postern/events loads itself and zod', () => {
+    const start = startOf('./events')
+    expect([...loadedFrom(start)]).toEqual([start, 'zod', join(dirname(start), 'event-types.js')])
+    // The same search finds what the whole of Postern loads.
+    expect([...loadedFrom(startOf('.'))]).toContain('node:crypto')
+  })
+
+  test.for([
+    { name: 'this Node', node: process.execPath },
+    { name: `Node ${old?.version ?? 'that is older: there is none here'}`, node: old?.path },
+  ])('both work under $name', ({ node }, { skip }) => {
+    skip(node === undefined, 'no other Node is installed')
+    const script = join(empty, 'consumer.mjs')
+    writeFileSync(script, consumer)
+    const output = execFileSync(node!, [script], { encoding: 'utf8' })
+    expect(JSON.parse(output)).toEqual([
+      true,
+      false,
+      false,
+      'urn:postern:schema:loan.status_changed:1',
+      'loan.status_changed',
+      ['a', 'b'],
+      'not_found',
+    ])
+  })
+
+  test('their types, and those of the other two, are checked where they are used', () => {
+    writeFileSync(join(empty, 'consumer.mts'), typedConsumer)
+    const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc')
+    const how = '--noEmit --strict --skipLibCheck --module nodenext --target esnext --lib esnext,dom --types'.split(' ')
+    const { stdout } = spawnSync(process.execPath, [tsc, ...how, '', 'consumer.mts'], { cwd: empty, encoding: 'utf8' })
+    expect(stdout).toBe('')
   })
 })

@@ -1,25 +1,9 @@
-// `postern/events` and `postern/client` are for other programs: types and schemas alone, and a client, on any Node that is
-// still supported, and the client in browsers.
-import { execFileSync, spawnSync } from 'node:child_process'
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
-import { clone, workshop } from './copies.ts'
-import { findOldNode } from './old-node.ts'
-
-const { path: folder, remove } = workshop()
-const built = join(folder, 'built')
-
-beforeAll(() => {
-  clone(built)
-  execFileSync(process.execPath, ['scripts/build.ts'], { cwd: built })
-  mkdirSync(join(folder, 'node_modules'))
-  symlinkSync(built, join(folder, 'node_modules/postern'), 'junction')
-})
-afterAll(remove)
+// Other programs that import what the package has for them, and what that loads.
+import { readFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 
 /** Every module that the built `start` loads, directly or through others of ours; names of packages as they are. */
-function loadedFrom(start: string, seen = new Set<string>()): Set<string> {
+export function loadedFrom(start: string, seen = new Set<string>()): Set<string> {
   seen.add(start)
   for (const [, specifier] of readFileSync(start, 'utf8')
     // What a comment shows as an example is not loaded.
@@ -33,23 +17,8 @@ function loadedFrom(start: string, seen = new Set<string>()): Set<string> {
   return seen
 }
 
-test('postern/client loads itself and openapi-fetch, and nothing of Node', () => {
-  const { exports } = JSON.parse(readFileSync(join(built, 'package.json'), 'utf8'))
-  const start = join(built, exports['./client'].default)
-  const own = ['client', 'follow', 'problem', 'server-sent-events'].map(name => join(dirname(start), `${name}.js`))
-  expect([...loadedFrom(start)].toSorted()).toEqual([...own, 'openapi-fetch'].toSorted())
-  for (const file of own) expect(readFileSync(file, 'utf8')).not.toMatch(/\b(Buffer|process|require)\b/)
-})
-
-test('postern/events loads itself and zod', () => {
-  const { exports } = JSON.parse(readFileSync(join(built, 'package.json'), 'utf8'))
-  const start = join(built, exports['./events'].default)
-  expect([...loadedFrom(start)]).toEqual([start, 'zod', join(dirname(start), 'event-types.js')])
-  // The same search finds what the whole of Postern loads.
-  expect([...loadedFrom(join(built, exports['.'].default))]).toContain('node:crypto')
-})
-
-const consumer = `
+/** Runs on any Node that is still supported. */
+export const consumer = `
 import { createClient, PosternProblem } from 'postern/client'
 import { createServer } from 'node:http'
 let asked = 0
@@ -86,30 +55,8 @@ console.log(JSON.stringify([
 ]))
 `
 
-const old = findOldNode()
-test.for([
-  { name: 'this Node', node: process.execPath },
-  { name: `Node ${old?.version ?? 'that is older: there is none here'}`, node: old?.path },
-])('both work under $name', ({ node }, { skip }) => {
-  skip(node === undefined, 'no other Node is installed')
-  const script = join(folder, 'consumer.mjs')
-  writeFileSync(script, consumer)
-  const output = execFileSync(node!, [script], { encoding: 'utf8' })
-  expect(JSON.parse(output)).toEqual([
-    true,
-    false,
-    false,
-    'urn:postern:schema:loan.status_changed:1',
-    'loan.status_changed',
-    ['a', 'b'],
-    'not_found',
-  ])
-})
-
-test('their types, and those of the other two, are checked where they are used', () => {
-  writeFileSync(
-    join(folder, 'consumer.ts'),
-    `import { defineConfig, secret } from 'postern'
+/** Only type-checked. */
+export const typedConsumer = `import { defineConfig, secret } from 'postern'
 import { banclo, receeve } from 'postern/adapters'
 import { createClient } from 'postern/client'
 import type { EventOf } from 'postern/events'
@@ -128,22 +75,4 @@ export default defineConfig({
 })
 // @ts-expect-error a check of one vendor does not fit another's source
 receeve({ check: banclo.signature({ secret: 'a', covers: 'data' }) })
-`,
-  )
-  const tsc = join(built, 'node_modules/typescript/bin/tsc')
-  const options = [
-    '--noEmit',
-    '--strict',
-    '--skipLibCheck',
-    '--module',
-    'nodenext',
-    '--target',
-    'esnext',
-    '--lib',
-    'esnext,dom',
-    '--types',
-    '',
-  ]
-  const { stdout } = spawnSync(process.execPath, [tsc, ...options, 'consumer.ts'], { cwd: folder, encoding: 'utf8' })
-  expect(stdout).toBe('')
-})
+`
