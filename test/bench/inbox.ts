@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import type { Bench } from './bench.ts'
 import { closedLoop, percentiles, RequestFile } from './load.ts'
-import { type Running, residentMiB, startPostern, token } from './processes.ts'
+import { isAnswered, type Running, residentMiB, startPostern, token } from './processes.ts'
 import { list, median, ms, note, rate, report } from './report.ts'
 import { writeRequests } from './requests.ts'
 import { fillDeliveries, fillStories, storyOf, wholeStories } from './stories.ts'
@@ -38,7 +38,7 @@ export async function inbox(bench: Bench): Promise<void> {
   })
   // Each begins anew: what it holds in memory is its own.
   await during(home, (postern, ask) => exported(postern, ask, count))
-  await during(home, (postern, ask) => beside(postern, ask, bench, stories))
+  await during(home, postern => beside(postern, bench, stories))
 }
 
 async function during(home: string, run: (postern: Running, ask: Ask) => Promise<void>): Promise<void> {
@@ -199,7 +199,7 @@ async function exported(postern: Running, ask: Ask, count: number): Promise<void
 }
 
 /** Vendors post as fast as they can: alone, and while somebody lists and searches without a pause. */
-async function beside(postern: Running, ask: Ask, bench: Bench, stories: number): Promise<void> {
+async function beside(postern: Running, bench: Bench, stories: number): Promise<void> {
   const path = join(bench.folder, 'inbox-requests')
   writeRequests(path, 0, bench.quick ? 120_000 : 400_000)
   const requests = new RequestFile(path)
@@ -211,24 +211,28 @@ async function beside(postern: Running, ask: Ask, bench: Bench, stories: number)
   for (let round = 0; round < rounds; round++) {
     const alone = await load()
     let reads = 0
+    let refused = 0
     let isOver = false
     const reading = (async () => {
-      for (; !isOver; reads++) {
-        const story = storyOf(anywhere(reads, stories))
+      for (let at = 0; !isOver; at++) {
+        const story = storyOf(anywhere(at, stories))
         const paths = [
           '/events',
           '/events?type=loan.*',
           `/events?ref=application:${story.application}`,
           `/events?q=${story.application}`,
         ]
-        await ask(paths[reads % paths.length]!).catch(() => '')
+        if (await isAnswered(postern.port, paths[at % paths.length]!)) reads++
+        else refused++
         await new Promise(resolve => setTimeout(resolve, readEveryMs))
       }
     })()
     const with_ = await load()
     isOver = true
     await reading
-    note(`round ${round + 1}: ${rate(alone)} alone, ${rate(with_)} beside ${reads} lists and searches`)
+    note(
+      `round ${round + 1}: ${rate(alone)} alone, ${rate(with_)} beside ${reads} lists and searches, ${refused} refused`,
+    )
     ratios.push(with_ / alone)
     paces.push(reads / seconds)
   }

@@ -104,3 +104,14 @@ async function freePort(): Promise<number> {
   await once(server, 'close')
   return port
 }
+
+/** Asks the inbox API: false where it is told to come again (429, 503), which is no answer. Throws for any other. */
+export async function isAnswered(port: number, path: string): Promise<boolean> {
+  const answer = await fetch(`http://127.0.0.1:${port}/api/v1${path}`, {
+    headers: { authorization: `Bearer ${token}` },
+  })
+  await answer.arrayBuffer()
+  if (answer.ok) return true
+  if (answer.status === 429 || answer.status === 503) return false
+  throw new Error(`${path} was answered ${answer.status}`)
+}

@@ -6,7 +6,7 @@ import type { EventFilter, Store } from '../../src/store/store.ts'
 import type { Bench } from './bench.ts'
 import { closedLoop, percentiles, RequestFile } from './load.ts'
 import { prefill } from './prefill.ts'
-import { startPostern, token } from './processes.ts'
+import { isAnswered, startPostern } from './processes.ts'
 import { median, ms, note, rate, report } from './report.ts'
 import { writeRequests } from './requests.ts'
 
@@ -37,7 +37,8 @@ export async function search({ folder, quick, rounds, connections, seconds }: Be
       const asking = way === 'asked' ? askAllTheTime(postern.port) : undefined
       const run = await closedLoop(postern.port, requests, { connections, seconds })
       found[way]!.push(run.perSecond)
-      await asking?.()
+      const searches = await asking?.()
+      if (searches) note(`round ${round + 1}: ${searches.answered} searches answered, ${searches.refused} refused`)
       await postern.stop()
     }
   }
@@ -82,18 +83,20 @@ async function ask(store: Store, count: number): Promise<void> {
   }
 }
 
-/** One search after another; returns how to end them. */
-function askAllTheTime(port: number): () => Promise<void> {
+/** One search after another; returns how to end them, which says how many were answered and how many refused. */
+function askAllTheTime(port: number): () => Promise<{ answered: number; refused: number }> {
   let isOver = false
+  const count = { answered: 0, refused: 0 }
   const running = (async () => {
-    const headers = { authorization: `Bearer ${token}` }
     for (let at = 0; !isOver; at++) {
       const q = ['banclo', 'nowhere', 'APP-1*', '%22status changed%22'][at % 4]
-      await fetch(`http://127.0.0.1:${port}/api/v1/events?q=${q}`, { headers }).then(answer => answer.arrayBuffer())
+      if (await isAnswered(port, `/events?q=${q}`)) count.answered++
+      else count.refused++
     }
   })()
   return async () => {
     isOver = true
     await running
+    return count
   }
 }
