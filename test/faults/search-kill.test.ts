@@ -9,6 +9,7 @@ import { appendAll, record } from '../contract/store/record.ts'
 import { indexed } from '../contract/store/search.ts'
 import { until } from '../support/until.ts'
 import { databaseIn, newFolder, removeFolder, startIn } from './gateway.ts'
+import { chance, seedOfRun } from './requests.ts'
 
 const count = 5_000
 const rounds = 3
@@ -37,12 +38,13 @@ test('kill -9 at any moment costs it nothing', async () => {
   const filled = await openSqliteStore(path)
   await appendAll(filled, events)
   await filled.close()
+  const random = chance(seedOfRun('search index, killed'))
   const stood: number[] = []
   for (let round = 0; round < rounds; round++) {
     const gateway = await startIn(folder)
     const before = index().through
     await until('some of it is filled', () => index().through > before, 30_000)
-    await after(Math.random() * 60)
+    await after(random() * 60)
     gateway.kill('SIGKILL')
     await gateway.ended
     const { through, rows } = index()
@@ -53,6 +55,8 @@ test('kill -9 at any moment costs it nothing', async () => {
   }
   console.log(`search index, killed: it stood at ${stood.join(', ')} of ${count}`)
   expect(stood).toEqual(stood.toSorted((a, b) => a - b))
+  // Else it was not killed while it filled it.
+  expect(stood[0]).toBeLessThan(count)
 
   const store = await openSqliteStore(path, undefined, { payloadOf: [] })
   await indexed(store)
