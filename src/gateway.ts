@@ -1,5 +1,4 @@
 // Builds the parts of one process and joins them. Tests start it as main does, with their own clock and log.
-import { dirname, join } from 'node:path'
 import { auditor } from './api/auditing.ts'
 import { Authenticator } from './api/authenticator.ts'
 import { cursorKey } from './api/cursor.ts'
@@ -7,7 +6,7 @@ import { Readers, type ReadersParts } from './api/readers.ts'
 import { type Chance, type Clock, systemChance, systemClock } from './clock.ts'
 import type { Config } from './config/config.ts'
 import { ConfigError } from './config/config-error.ts'
-import { MintedSecrets, type NamedUse, resolveSecrets } from './config/resolve-secrets.ts'
+import { mintedSecrets, type NamedUse, resolveSecrets } from './config/resolve-secrets.ts'
 import { Secret } from './config/secret.ts'
 import { secretUsesOf } from './config/secret-uses.ts'
 import { keyLengthMin, type Settings } from './config/settings.ts'
@@ -283,11 +282,7 @@ function resolveAll(
 ): readonly [string, ...string[]] {
   const token = new Secret(tokenName)
   const uses: NamedUse[] = [...secretUsesOf(config), { secret: token, kind: 'text', setting: 'the inbox API' }]
-  const { database, development } = settings
-  const minted =
-    development && database.engine === 'sqlite'
-      ? new MintedSecrets(join(dirname(database.path), 'secrets.json'), chance)
-      : undefined
+  const minted = mintedSecrets(settings, chance)
   const problems = resolveSecrets(uses, env, minted)
   // Where one develops it is only warned of.
   if (!settings.development && token.resolved && token.values()[0]!.length < keyLengthMin) {

@@ -2,12 +2,11 @@
 import type { Config } from '../config/config.ts'
 import { ConfigError } from '../config/config-error.ts'
 import { loadConfig } from '../config/load.ts'
-import { MintedSecrets, type NamedUse, resolveSecrets } from '../config/resolve-secrets.ts'
+import { mintedSecrets, type NamedUse, resolveSecrets } from '../config/resolve-secrets.ts'
 import { readSettings, type Settings } from '../config/settings.ts'
 import { validateConfig } from '../config/validate.ts'
 import { type Source, sourceOf } from '../ingest/source.ts'
 import { exit, Failure } from './command.ts'
-import { secretsPath } from './kept-secrets.ts'
 
 export interface Configured {
   settings: Settings
@@ -39,9 +38,8 @@ export function sourceNamed(sources: readonly Source[], name: string): Source {
 }
 
 /** From the environment, from files, or what a start in development has made. Throws ConfigError for what is missing. */
-export function resolveSecretsOf({ name, check }: Source, { development }: Settings, env: NodeJS.ProcessEnv): void {
+export function resolveSecretsOf({ name, check }: Source, settings: Settings, env: NodeJS.ProcessEnv): void {
   const uses: NamedUse[] = (check?.secrets ?? []).map(use => ({ ...use, setting: `sources.${name}.check` }))
-  const path = development ? secretsPath(env) : undefined
-  const problems = resolveSecrets(uses, env, path === undefined ? undefined : new MintedSecrets(path))
+  const problems = resolveSecrets(uses, env, mintedSecrets(settings))
   if (problems.length > 0) throw new ConfigError(problems)
 }

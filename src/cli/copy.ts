@@ -1,5 +1,5 @@
 // `postern copy`: what it is told, what it says, and its exit codes. Passwords are in no output.
-import { resolve } from 'node:path'
+import { sqlitePath } from '../config/sqlite-path.ts'
 import { shownUrl, urlsOf } from '../postgres-url.ts'
 import { type CopyOutcome, copyInbox } from '../store/copy/copy.ts'
 import { type Define, does, type ExitCode, examples, exit, Failure } from './command.ts'
@@ -68,12 +68,12 @@ interface Given {
 function read({ from = '', to, dryRun = false, restart = false }: Options, more: readonly string[]): Given {
   const expected = (text: string) => new Failure(exit.mistaken, `${text}\n\`postern copy --help\` shows how.`)
   if (more.length > 0) throw expected('Expected options only: --from sqlite:<path> --to postgres://…')
-  const path = /^sqlite:(?:\/\/)?(.+)$/.exec(from)?.[1]
+  const path = sqlitePath(from)
   if (path === undefined) throw expected('--from: expected sqlite:<path>')
   const url = to ?? process.env.POSTERN_DATABASE?.trim() ?? ''
   if (!isPostgres(url))
     throw expected('--to (or POSTERN_DATABASE): expected postgres://…, of one server that takes writes')
-  return { path: resolve(path), url, dryRun, anew: restart }
+  return { path, url, dryRun, anew: restart }
 }
 
 function isPostgres(url: string): boolean {

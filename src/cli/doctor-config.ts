@@ -6,7 +6,7 @@ import { MintedSecrets, notMade, read, resolveSecrets } from '../config/resolve-
 import { secretUsesOf } from '../config/secret-uses.ts'
 import { keyLengthMin, type Settings } from '../config/settings.ts'
 import { type Finding, ok, warn, wrong } from './findings.ts'
-import { secretsPath } from './kept-secrets.ts'
+import { keptSecretsPath } from './kept-secrets.ts'
 
 export function configFindings(settings: Settings, config: Config, env: NodeJS.ProcessEnv): Finding[] {
   return [
@@ -20,7 +20,7 @@ export function configFindings(settings: Settings, config: Config, env: NodeJS.P
 
 function secretFindings({ development }: Settings, config: Config, env: NodeJS.ProcessEnv): Finding[] {
   const uses = secretUsesOf(config)
-  const path = development ? secretsPath(env) : undefined
+  const path = development ? keptSecretsPath(env) : undefined
   let problems: string[]
   try {
     problems = resolveSecrets(uses, env, path === undefined ? undefined : new MintedSecrets(path))

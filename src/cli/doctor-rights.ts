@@ -4,14 +4,14 @@ import { existsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Settings } from '../config/settings.ts'
 import { type Finding, warn } from './findings.ts'
-import { secretsPath } from './kept-secrets.ts'
+import { keptSecretsPath } from './kept-secrets.ts'
 
 const othersRead = 0o004
 const othersPass = 0o001
 
 export function rightsFindings({ database, spool }: Settings, env: NodeJS.ProcessEnv): Finding[] {
   const kept = database.engine === 'sqlite' ? database.path : spool?.path
-  const paths = [...(kept === undefined ? [] : [kept, `${kept}-wal`]), secretsPath(env)]
+  const paths = [...(kept === undefined ? [] : [kept, `${kept}-wal`]), keptSecretsPath(env)]
   const open = paths.filter(path => path !== undefined).filter(isReadByOthers)
   return open.map(path => warn('rights', `${path} can be read by every user of this machine`, `chmod 600 '${path}'`))
 }

@@ -1,12 +1,12 @@
 // The secrets that a start in development made for itself, kept beside its database. Only read here, never made.
 import { readFileSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { databaseDefault, secretsPath, sqlitePath } from '../config/sqlite-path.ts'
 
 export type KeptSecrets = Readonly<Record<string, string | { publicKey: string; privateKey: string } | undefined>>
 
 /** Undefined where there are none. */
 export function keptSecrets(env: NodeJS.ProcessEnv): KeptSecrets | undefined {
-  const path = secretsPath(env)
+  const path = keptSecretsPath(env)
   if (path === undefined) return undefined
   try {
     const values: unknown = JSON.parse(readFileSync(path, 'utf8'))
@@ -16,9 +16,8 @@ export function keptSecrets(env: NodeJS.ProcessEnv): KeptSecrets | undefined {
   }
 }
 
-/** Where they would be; undefined where the database is no file. */
-export function secretsPath(env: NodeJS.ProcessEnv): string | undefined {
-  const database = env.POSTERN_DATABASE?.trim() || 'sqlite:./data/postern.db'
-  const path = /^sqlite:(?:\/\/)?(.+)$/.exec(database)?.[1]
-  return path === undefined ? undefined : join(dirname(resolve(path)), 'secrets.json')
+/** Where they would be, whatever else is wrong with the settings; undefined where the database is no file. */
+export function keptSecretsPath(env: NodeJS.ProcessEnv): string | undefined {
+  const path = sqlitePath(env.POSTERN_DATABASE?.trim() || databaseDefault)
+  return path === undefined ? undefined : secretsPath(path)
 }

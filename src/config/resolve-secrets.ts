@@ -5,6 +5,8 @@ import { dirname } from 'node:path'
 import type { Chance } from '../clock.ts'
 import { ConfigError } from './config-error.ts'
 import type { SecretKind, SecretUse } from './secret.ts'
+import type { Settings } from './settings.ts'
+import { secretsPath } from './sqlite-path.ts'
 
 type MintedKind = Exclude<SecretKind, 'foreign'>
 type Minted = Record<string, string | { publicKey: string; privateKey: string }>
@@ -16,6 +18,11 @@ export interface NamedUse extends SecretUse {
 
 /** Why one cannot be read where none is made. */
 export const notMade = 'no gateway has made it here yet'
+
+/** Those of a process that develops; without `chance` none is made. */
+export function mintedSecrets({ database, development }: Settings, chance?: Chance): MintedSecrets | undefined {
+  return development && database.engine === 'sqlite' ? new MintedSecrets(secretsPath(database.path), chance) : undefined
+}
 
 /** Where minted secrets are kept: a file that only its owner reads. */
 export class MintedSecrets {

@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { urlsOf } from '../postgres-url.ts'
 import { ConfigError } from './config-error.ts'
 import { read } from './resolve-secrets.ts'
+import { databaseDefault, sqlitePath } from './sqlite-path.ts'
 
 /** Where the inbox is kept. */
 export type DatabaseSettings =
@@ -41,8 +42,6 @@ const port = z
   })
   .transform(Number)
 const text = z.string().trim().min(1)
-
-const databaseDefault = 'sqlite:./data/postern.db'
 
 /** Several of the largest bodies fit in. */
 const spoolBytesMin = 64 * 1024 * 1024
@@ -93,9 +92,9 @@ function readKey(env: NodeJS.ProcessEnv): string | undefined {
 
 /** Of what is wrong only the scheme is repeated: the rest may hold a password anywhere. */
 function readDatabase(given: string, direct: string | undefined, poolMax: number): DatabaseSettings {
-  const path = /^sqlite:(?:\/\/)?(.+)$/.exec(given)?.[1]
+  const path = sqlitePath(given)
   if (path !== undefined) {
-    if (direct === undefined) return { engine: 'sqlite', path: resolve(path) }
+    if (direct === undefined) return { engine: 'sqlite', path }
     throw new ConfigError(['POSTERN_DATABASE_DIRECT: it is for postgres://… only, past a pooler'])
   }
   const url = postgresUrl('POSTERN_DATABASE', given, 'sqlite:<path> or postgres://…')

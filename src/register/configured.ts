@@ -1,10 +1,9 @@
 // A source of the configuration with the secrets that setting up its vendor's side takes, and nothing else resolved: a
 // command must not want the secrets of every other source.
-import { dirname, join } from 'node:path'
 import { type Clock, systemClock } from '../clock.ts'
 import type { Config } from '../config/config.ts'
 import { ConfigError } from '../config/config-error.ts'
-import { MintedSecrets, type NamedUse, resolveSecrets } from '../config/resolve-secrets.ts'
+import { mintedSecrets, type NamedUse, resolveSecrets } from '../config/resolve-secrets.ts'
 import type { Settings } from '../config/settings.ts'
 import { validateConfig } from '../config/validate.ts'
 import { apiSecrets, vendorApiSpecs } from '../config/vendor-api.ts'
@@ -47,12 +46,7 @@ export function configuredSource(
     ...named('api', apiSecrets(definition)),
     ...named('registration', adapter.registrations?.secrets?.(options) ?? []),
   ]
-  const { database, development } = settings
-  const minted =
-    development && database.engine === 'sqlite'
-      ? new MintedSecrets(join(dirname(database.path), 'secrets.json'))
-      : undefined
-  const problems = resolveSecrets(uses, env, minted)
+  const problems = resolveSecrets(uses, env, mintedSecrets(settings))
   const open = uses.filter(({ secret }) => !secret.resolved)
   if (problems.length === 0) {
     problems.push(...open.map(({ setting, secret }) => `${setting}: the secret ${secret.name} is not set`))
