@@ -4,9 +4,9 @@ import { isoTime } from '../clock.ts'
 import { encodeId } from '../ids.ts'
 import type { AuditEntry } from '../store/audit.ts'
 import type { Store } from '../store/store.ts'
-import type { Cursors } from './cursor.ts'
+import { type Cursors, paging } from './cursor.ts'
 import { listForm, timeForm } from './event-form.ts'
-import { limitDefault, pageParameters } from './parameters.ts'
+import { pageParameters } from './parameters.ts'
 import { type ApiRoute, defineRoute } from './route.ts'
 
 export interface AuditRoutesParts {
@@ -69,12 +69,11 @@ export function auditRoutes({ store: { audit }, cursor }: AuditRoutesParts): Api
       },
       problems: ['bad_cursor'],
     },
-    async ({ query: { limit = limitDefault, cursor: given, actor, action } }) => {
-      const question = { list: 'audit', actor, action }
+    async ({ query: { actor, action, ...query } }) => {
+      const { page, nextOf } = paging(cursor, query, { list: 'audit', actor, action })
       const filter = { ...(actor === undefined ? {} : { actor }), ...(action === undefined ? {} : { action }) }
-      const from = given === undefined ? {} : { cursor: String(cursor.read(given, question)) }
-      const { items, next } = await audit.list(filter, { limit, ...from })
-      return { items: items.map(described), next: next === null ? null : cursor.write(Number(next), question) }
+      const { items, next } = await audit.list(filter, page)
+      return { items: items.map(described), next: nextOf(next) }
     },
   )
   return [list]

@@ -4,9 +4,9 @@ import type { z } from '@hono/zod-openapi'
 import type { SecondLookParts } from '../ingest/second-look.ts'
 import type { KeptRequest, Page, PageOptions, Store } from '../store/store.ts'
 import type { Principal } from './access.ts'
-import type { Cursors } from './cursor.ts'
+import { type Cursors, paging } from './cursor.ts'
 import { listForm } from './event-form.ts'
-import { limitDefault, pageParameters } from './parameters.ts'
+import { pageParameters } from './parameters.ts'
 import { json, raw, rawAnswer } from './resource.ts'
 import { type ApiRoute, defineRoute, type RouteDefinition } from './route.ts'
 import { seenBy, sourcesFor } from './source-limits.ts'
@@ -58,16 +58,12 @@ export function besideList<Entry, Form extends z.ZodType>(
       },
       problems: ['bad_cursor'],
     },
-    async ({ principal, query: { limit = limitDefault, cursor: given, source } }) => {
-      const sources = sourcesFor(principal, source)
-      const question = { list: operation.path.slice(1), sources }
-      const { items, next } = await read({
-        limit,
-        ...(given === undefined ? {} : { cursor: String(cursor.read(given, question)) }),
-        ...(sources === undefined ? {} : { sources }),
-      })
+    async ({ principal, query }) => {
+      const sources = sourcesFor(principal, query.source)
+      const { page, nextOf } = paging(cursor, query, { list: operation.path.slice(1), sources })
+      const { items, next } = await read({ ...page, ...(sources === undefined ? {} : { sources }) })
       const shown = items.map(entry => describe(entry, principal))
-      return json(JSON.stringify({ items: shown, next: next === null ? null : cursor.write(Number(next), question) }))
+      return json(JSON.stringify({ items: shown, next: nextOf(next) }))
     },
   )
 }

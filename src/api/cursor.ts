@@ -2,6 +2,7 @@
 import { createHmac, hash, scryptSync } from 'node:crypto'
 import { equalSecret } from '../checks/equal.ts'
 import { AppError } from '../errors.ts'
+import { limitDefault } from './parameters.ts'
 
 export interface Cursors {
   write(sequence: number, question: unknown): string
@@ -42,5 +43,17 @@ export function cursors(key: Buffer): Cursors {
     read: (cursor, question) => Number(read(cursor, question)),
     writePlace: write,
     readPlace: read,
+  }
+}
+
+/** What the store is asked for of a list whose places are texts, and what its `next` is here. Throws AppError `bad_cursor`. */
+export function paging(
+  cursors: Cursors,
+  { limit = limitDefault, cursor }: { limit?: number | undefined; cursor?: string | undefined },
+  question: unknown,
+) {
+  return {
+    page: { limit, ...(cursor === undefined ? {} : { cursor: cursors.readPlace(cursor, question) }) },
+    nextOf: (next: string | null) => (next === null ? null : cursors.writePlace(next, question)),
   }
 }

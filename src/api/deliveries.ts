@@ -3,6 +3,7 @@ import { AppError } from '../errors.ts'
 import type { Delivery, DeliveryFilter, DeliveryKey } from '../store/deliveries.ts'
 import type { Principal } from './access.ts'
 import { nothing } from './body.ts'
+import { paging } from './cursor.ts'
 import {
   attemptExample,
   deliveryExample,
@@ -13,7 +14,7 @@ import {
 } from './delivery-form.ts'
 import { assertThere, type DeliveryRoutesParts, subscriptionRow } from './delivery-parts.ts'
 import { listForm } from './event-form.ts'
-import { badParameter, deliveryListParameters, limitDefault } from './parameters.ts'
+import { badParameter, deliveryListParameters } from './parameters.ts'
 import { deliveryPath, eventPath } from './path.ts'
 import { found } from './resource.ts'
 import { type ApiRoute, defineRoute } from './route.ts'
@@ -39,7 +40,7 @@ export function deliveryRoutes({ store, control, cursor, clock }: DeliveryRoutes
       answers: { 200: { description: 'A page of deliveries', schema: deliveryListForm, example: listExample } },
       problems: ['bad_cursor'],
     },
-    async ({ query: { subscription, state, limit = limitDefault, cursor: given } }) => {
+    async ({ query: { subscription, state, ...query } }) => {
       const filter: DeliveryFilter = {}
       if (subscription !== undefined) {
         const row = await subscriptionRow(store, subscription)
@@ -47,13 +48,9 @@ export function deliveryRoutes({ store, control, cursor, clock }: DeliveryRoutes
         filter.subscription = row.number
       }
       if (state !== undefined) filter.state = state
-      const question = { list: 'deliveries', subscription, state }
-      const page = { limit, ...(given === undefined ? {} : { cursor: cursor.readPlace(given, question) }) }
+      const { page, nextOf } = paging(cursor, query, { list: 'deliveries', subscription, state })
       const { items, next } = await deliveries.list(filter, page)
-      return {
-        items: await describeDeliveries(store, items),
-        next: next === null ? null : cursor.writePlace(next, question),
-      }
+      return { items: await describeDeliveries(store, items), next: nextOf(next) }
     },
   )
 

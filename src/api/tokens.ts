@@ -6,9 +6,9 @@ import { AppError } from '../errors.ts'
 import type { Store } from '../store/store.ts'
 import { scopes, tokensMax } from '../store/tokens.ts'
 import { adminPrincipal } from './access.ts'
-import type { Cursors } from './cursor.ts'
+import { type Cursors, paging } from './cursor.ts'
 import { listForm } from './event-form.ts'
-import { limitDefault, pageParameters, time } from './parameters.ts'
+import { pageParameters, time } from './parameters.ts'
 import { tokenPath } from './path.ts'
 import { found } from './resource.ts'
 import { type ApiRoute, defineRoute } from './route.ts'
@@ -80,11 +80,10 @@ export function tokenRoutes({ store, sources, cursor, clock, chance }: TokenRout
       },
       problems: ['bad_cursor'],
     },
-    async ({ query: { limit = limitDefault, cursor: given, revoked = false } }) => {
-      const question = { list: 'tokens', revoked }
-      const from = given === undefined ? {} : { cursor: String(cursor.read(given, question)) }
-      const { items, next } = await tokens.list({ limit, revoked, ...from })
-      return { items: items.map(describeToken), next: next === null ? null : cursor.write(Number(next), question) }
+    async ({ query: { revoked = false, ...query } }) => {
+      const { page, nextOf } = paging(cursor, query, { list: 'tokens', revoked })
+      const { items, next } = await tokens.list({ revoked, ...page })
+      return { items: items.map(describeToken), next: nextOf(next) }
     },
   )
 
