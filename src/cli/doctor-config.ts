@@ -1,12 +1,10 @@
 // What of a configuration is allowed, and still seldom what somebody wants; and secrets that are missing.
-import { dirname } from 'node:path'
 import type { Check } from '../checks/check.ts'
 import type { Config } from '../config/config.ts'
-import { MintedSecrets, notMade, read, resolveSecrets } from '../config/resolve-secrets.ts'
+import { type MintedSecrets, mintedSecrets, read, resolveSecrets } from '../config/resolve-secrets.ts'
 import { secretUsesOf } from '../config/secret-uses.ts'
 import { keyLengthMin, type Settings } from '../config/settings.ts'
 import { type Finding, ok, warn, wrong } from './findings.ts'
-import { keptSecretsPath } from './kept-secrets.ts'
 
 export function configFindings(settings: Settings, config: Config, env: NodeJS.ProcessEnv): Finding[] {
   return [
@@ -18,27 +16,27 @@ export function configFindings(settings: Settings, config: Config, env: NodeJS.P
   ]
 }
 
-function secretFindings({ development }: Settings, config: Config, env: NodeJS.ProcessEnv): Finding[] {
+function secretFindings(settings: Settings, config: Config, env: NodeJS.ProcessEnv): Finding[] {
   const uses = secretUsesOf(config)
-  const path = development ? keptSecretsPath(env) : undefined
-  let problems: string[]
+  let minted: MintedSecrets | undefined
   try {
-    problems = resolveSecrets(uses, env, path === undefined ? undefined : new MintedSecrets(path))
+    minted = mintedSecrets(settings)
   } catch (error) {
-    problems = [(error as Error).message]
+    return [wrong('secrets', (error as Error).message, 'put the file right, or remove it for new ones')]
   }
-  const names = new Set(uses.map(({ secret }) => secret.name))
-  if (problems.length === 0) return [ok('secrets', `all ${names.size} are there`)]
-  const about = (problem: string) => {
-    if (path !== undefined && problem.includes(notMade)) {
-      const text = problem.replace(/ cannot be read: .*/, ' is not there yet')
-      return warn('secrets', text, `a start in development makes it, and keeps it in ${dirname(path)}`)
-    }
-    const [text, advice = 'put its variable right, or the file that its _FILE names'] =
-      problem.split(/(?<=is not set)\. /)
-    return wrong('secrets', text!, advice)
-  }
-  return problems.map(about)
+  const findings = uses.flatMap(use => {
+    const [problem] = resolveSecrets([use], env, minted)
+    if (problem === undefined) return []
+    const { name } = use.secret
+    const what = `${use.setting}: the secret ${name}`
+    if (env[name] || env[`${name}_FILE`])
+      return [wrong('secrets', problem, 'put its variable right, or the file that its _FILE names')]
+    return minted === undefined
+      ? [wrong('secrets', `${what} is not set`, `set ${name}, or ${name}_FILE to the file that holds it`)]
+      : [warn('secrets', `${what} is not there yet`, `a start in development makes it, and keeps it in ${minted.path}`)]
+  })
+  const count = new Set(uses.map(({ secret }) => secret.name)).size
+  return findings.length > 0 ? findings : [ok('secrets', `all ${count} are there`)]
 }
 
 const tokenName = 'POSTERN_ADMIN_TOKEN'

@@ -56,7 +56,8 @@ async function ofInbox(path: string): Promise<Finding[]> {
   try {
     hold(path).close()
   } catch (error) {
-    held = (error as Error).message.includes('another process')
+    const { code } = ((error as Error).cause ?? {}) as NodeJS.ErrnoException
+    held = code?.startsWith('SQLITE_BUSY') ?? false
   }
   // What came lately is in the write-ahead log first.
   const size = sized(

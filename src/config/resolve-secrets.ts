@@ -16,9 +16,6 @@ export interface NamedUse extends SecretUse {
   setting: string
 }
 
-/** Why one cannot be read where none is made. */
-export const notMade = 'no gateway has made it here yet'
-
 /** Those of a process that develops; without `chance` none is made. */
 export function mintedSecrets({ database, development }: Settings, chance?: Chance): MintedSecrets | undefined {
   return development && database.engine === 'sqlite' ? new MintedSecrets(secretsPath(database.path), chance) : undefined
@@ -26,13 +23,13 @@ export function mintedSecrets({ database, development }: Settings, chance?: Chan
 
 /** Where minted secrets are kept: a file that only its owner reads. */
 export class MintedSecrets {
-  readonly #path: string
+  readonly path: string
   readonly #chance: Chance | undefined
   readonly #values: Minted
 
   /** Without `chance` nothing is made: what is not kept there yet is a problem. */
   constructor(path: string, chance?: Chance) {
-    this.#path = path
+    this.path = path
     this.#chance = chance
     this.#values = existsSync(path) ? readMinted(path) : {}
   }
@@ -41,7 +38,7 @@ export class MintedSecrets {
   get(name: string, kind: MintedKind): { value: string; signingKey?: string } {
     let minted = Object.hasOwn(this.#values, name) ? this.#values[name] : undefined
     if (minted === undefined) {
-      if (this.#chance === undefined) throw new Error(`it is not set, and ${notMade}`)
+      if (this.#chance === undefined) throw new Error('it is not set, and no gateway has made it here yet')
       minted = mint(kind, this.#chance)
       this.#values[name] = minted
       this.#save()
@@ -50,12 +47,12 @@ export class MintedSecrets {
   }
 
   #save(): void {
-    mkdirSync(dirname(this.#path), { recursive: true, mode: 0o700 })
-    const next = `${this.#path}.new`
+    mkdirSync(dirname(this.path), { recursive: true, mode: 0o700 })
+    const next = `${this.path}.new`
     // Flushed before it is renamed: else a power cut may leave an empty file, and what was printed is gone.
     writeFileSync(next, `${JSON.stringify(this.#values, null, 2)}\n`, { mode: 0o600, flush: true })
     chmodSync(next, 0o600)
-    renameSync(next, this.#path)
+    renameSync(next, this.path)
   }
 }
 
