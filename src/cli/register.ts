@@ -36,7 +36,7 @@ export const register: Define = command => {
       "Sets up a source's vendor by its API, so that it sends here what the configuration wants. Shows first what it " +
         'would change. For a vendor without such an API it prints what to enter where.',
     )
-    .argument('<source>', 'a source of the configuration')
+    .argument('<source>', 'a source of the configuration, or its vendor')
     .option('--dry-run', 'shows what would be changed, and changes nothing')
     .option('-y, --yes', 'does not ask')
     .option('--remove-extra', 'removes registrations that lead here and that the configuration does not want')

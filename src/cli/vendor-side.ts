@@ -1,14 +1,13 @@
 // What `postern register` and `postern registrations` have in common: the source with its secrets, its vendor's side as
 // it is read, and how both are shown. Path tokens and secrets are in no output unless they are asked for.
 import { randomUUID } from 'node:crypto'
-import { loadConfig } from '../config/load.ts'
-import { readSettings } from '../config/settings.ts'
 import { payloadUrl, shownUrl } from '../payload-url.ts'
 import { type Compared, stateText } from '../register/compare.ts'
 import { type ConfiguredSource, configuredSource } from '../register/configured.ts'
 import { type Overview, type Read, type VendorSide, vendorSide } from '../register/vendor-side.ts'
 import type { Registrations } from '../registration.ts'
 import { exit, Failure } from './command.ts'
+import { configured, sourceNamed } from './configured.ts'
 import type { Column } from './table.ts'
 
 export interface Opened extends ConfiguredSource {
@@ -20,18 +19,15 @@ export interface Opened extends ConfiguredSource {
   url: string
 }
 
-/** Throws ConfigError, or Failure where there is no such source. */
-export async function openSource(name: string, showSecrets: boolean): Promise<Opened> {
-  const settings = readSettings(process.env)
-  const { config } = await loadConfig(settings.configPath, process.cwd())
-  const configured = configuredSource(name, { config, settings, env: process.env })
-  if (configured === undefined) {
-    throw new Failure(exit.notFound, `There is no such source; there are: ${Object.keys(config.sources).join(', ')}`)
-  }
-  const { source, publicUrl } = configured
+/** The source of this name, or the only one of this vendor. Throws ConfigError, or Failure where there is none. */
+export async function openSource(given: string, showSecrets: boolean): Promise<Opened> {
+  const { config, settings, sources } = await configured()
+  const { name } = sourceNamed(sources, given)
+  const opened = configuredSource(name, { config, settings, env: process.env })
+  const { source, publicUrl } = opened
   const shown = (url: string) => (showSecrets ? url : shownUrl(source, publicUrl, url))
   return {
-    ...configured,
+    ...opened,
     registrations: source.adapter.registrations,
     shown,
     url: shown(payloadUrl(source, publicUrl)),

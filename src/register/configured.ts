@@ -5,7 +5,6 @@ import type { Config } from '../config/config.ts'
 import { ConfigError } from '../config/config-error.ts'
 import { mintedSecrets, type NamedUse, resolveSecrets } from '../config/resolve-secrets.ts'
 import type { Settings } from '../config/settings.ts'
-import { validateConfig } from '../config/validate.ts'
 import { apiSecrets, vendorApiSpecs } from '../config/vendor-api.ts'
 import { createEgress } from '../delivery/egress.ts'
 import { egressFetch } from '../delivery/egress-fetch.ts'
@@ -30,14 +29,12 @@ export interface ConfiguredParts {
   clock?: Clock
 }
 
-/** Undefined where there is no such source. Throws ConfigError for what is wrong with the configuration or a secret. */
+/** The source of this name, of a configuration that is right. Throws ConfigError for what is wrong with a secret. */
 export function configuredSource(
   name: string,
   { config, settings, env, clock = systemClock }: ConfiguredParts,
-): ConfiguredSource | undefined {
-  validateConfig(config)
-  const definition = Object.hasOwn(config.sources, name) ? config.sources[name] : undefined
-  if (definition === undefined) return undefined
+): ConfiguredSource {
+  const definition = config.sources[name]!
   const { adapter, check, options } = definition
   const named = (setting: string, uses: readonly Omit<NamedUse, 'setting'>[]): NamedUse[] =>
     uses.map(use => ({ ...use, setting: `sources.${name}.${setting}` }))

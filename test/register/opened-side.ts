@@ -21,7 +21,7 @@ export function openSide(name: string, definition: SourceDefinition, { beside = 
     config: { publicUrl: 'https://hooks.lender.example', sources: { [name]: definition } },
     settings: readSettings({ NODE_ENV: 'production' }),
     env: {},
-  })!
+  })
   const side = vendorSide({
     source: configured.source,
     registrations: configured.source.adapter.registrations!,

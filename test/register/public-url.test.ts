@@ -27,7 +27,7 @@ test.each([
 test('without one it is where the gateway listens, over IPv6 too', async () => {
   const settings = readSettings({ HOST: '::1', PORT: '9' })
   const sources = { any: generic({ vendor: 'any', check: unverified('a test'), id: 'body.id', type: `'a.b'` }) }
-  const { publicUrl } = configuredSource('any', { config: { sources }, settings, env: {} })!
+  const { publicUrl } = configuredSource('any', { config: { sources }, settings, env: {} })
   expect(publicUrl).toBe('http://[::1]:9')
   expect(publicUrlProblem(publicUrl)).toContain('which no vendor can reach')
   // A URL that is understood: fetch itself refuses that port.
