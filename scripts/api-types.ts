@@ -162,8 +162,14 @@ function comment(text: string | undefined, indent: string): string {
   return text === undefined ? '' : `${indent}/** ${text.replaceAll('*/', '* /').replaceAll(/\s*\n\s*/g, ' ')} */\n`
 }
 
-function bracketed(type: string): string {
-  return /[|&]/.test(type.replaceAll(/\{[\s\S]*\}/g, '')) ? `(${type})` : type
+/** Fit to stand beside an operator; one that is within braces alone needs nothing. */
+export function bracketed(type: string): string {
+  let outside = type
+  for (let before = ''; before !== outside; ) {
+    before = outside
+    outside = before.replaceAll(/\{[^{}]*\}/g, '')
+  }
+  return /[|&]/.test(outside) ? `(${type})` : type
 }
 
 function literal(value: unknown): string {
