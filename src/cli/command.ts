@@ -40,7 +40,7 @@ export function does<Args extends unknown[]>(command: Command, act: (...args: Ar
 const codes: Record<ExitCode, string> = {
   0: 'done',
   1: 'mistaken use, or refused: the output says what must be put right',
-  2: 'unfinished, or failed in part',
+  2: 'unfinished, or failed in part; or what was asked for cannot be written',
   3: 'not found',
   4: 'no gateway, or no database, answers',
   5: 'not allowed: no token, a wrong one, or one of too small a scope',
@@ -61,7 +61,8 @@ export function examples(
   )
 }
 
-export const gatewayEnds: readonly ExitCode[] = [0, 1, 3, 4, 5]
+/** 2 too: what is read may not fit on a disk. */
+export const gatewayEnds: readonly ExitCode[] = [0, 1, 2, 3, 4, 5]
 
 /** What a message may repeat of a command line: a URL may hold a password, and so may what stands behind a `=`. */
 export function concealed(text: string): string {

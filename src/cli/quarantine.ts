@@ -90,6 +90,6 @@ function defineRelease(command: Command): void {
       'postern quarantine release --source acme',
       'postern quarantine release --all',
     ],
-    [0, 1, 2, 3, 4, 5],
+    gatewayEnds,
   )
 }

@@ -3,7 +3,7 @@ import { setTimeout as after } from 'node:timers/promises'
 import { SingleBar } from 'cli-progress'
 import type { Command } from 'commander'
 import type { BegunReplay, DryRun, EventReplays, Replay } from '../client/api-types.ts'
-import { does, type ExitCode, examples, exit, Failure } from './command.ts'
+import { does, type ExitCode, examples, exit, Failure, gatewayEnds } from './command.ts'
 import { type FilterOptions, filtering, filterOf } from './event-filter.ts'
 import { type GatewayApi, gatewayOf, reaching } from './gateway-api.ts'
 import { print, printJson } from './listing.ts'
@@ -42,7 +42,7 @@ export function defineReplay(command: Command): void {
       "postern events replay --subscription loan-book --type 'loan.*' --since 2d --dry-run",
       "postern events replay --subscription loan-book --type 'loan.*' --since 2d",
     ],
-    [0, 1, 2, 3, 4, 5],
+    gatewayEnds,
   )
 }
 

@@ -95,5 +95,5 @@ function acting(
     else await print(`${plainText(told(name, fields))}\n`)
     return ended(fields)
   })
-  examples(command, [`postern subscriptions ${verb} loan-book`], verb === 'test' ? [0, 1, 2, 3, 4, 5] : gatewayEnds)
+  examples(command, [`postern subscriptions ${verb} loan-book`], gatewayEnds)
 }
