@@ -5,18 +5,19 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { startCommand } from '../support/command.ts'
 import { startTestGateway, type TestGateway, testToken } from '../support/gateway.ts'
+import { freePort } from '../support/own-server.ts'
 import { plain, plainBody } from '../support/plain-adapter.ts'
 import { until } from '../support/until.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'postern-tail-'))
 const config = { sources: { plain: plain() } }
 let gateway: TestGateway
-let port = '0'
+let port: string | undefined
 let sent = 0
 
 const start = async () => {
+  port ??= String(await freePort())
   gateway = await startTestGateway({ config, database: join(folder, 'postern.db'), env: { PORT: port } })
-  port = new URL(gateway.url).port
 }
 const send = async (count: number, type = 'loan.created') => {
   for (let index = 0; index < count; index++) {
@@ -34,7 +35,7 @@ const sequences = (stdout: string) =>
     .slice(0, -1)
     .map(line => Number((JSON.parse(line) as { sequence: string }).sequence))
 /** Processes start slowly where much else runs, and wait between two tries. */
-const wait = (what: string, condition: () => boolean) => until(what, condition, 30_000)
+const wait = (what: string, condition: () => boolean) => until(what, condition)
 const upTo = (last: number, from = 1) => Array.from({ length: last - from + 1 }, (_, index) => from + index)
 
 beforeAll(start)

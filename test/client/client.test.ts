@@ -162,7 +162,7 @@ test('a caller who gives up gets its own reason', async () => {
 })
 
 test('waiting for news is no silence', async () => {
-  const patient = createClient({ url: gateway.url, token: testToken, timeoutMs: 600 })
+  const patient = createClient({ url: gateway.url, token: testToken, timeoutMs: 950 })
   const { data } = await patient.GET('/events', { params: { query: { after: '0', type: ['nothing.*'], wait: 1 } } })
   expect(data.items).toEqual([])
 })

@@ -164,7 +164,7 @@ describe('OAuth', () => {
     const tokens = source()
     subscriber.behave(exchange => (exchange.received.number === 1 ? answers(401)(exchange) : never(exchange)))
     expect(
-      await to(subscriber.url, spec, { tokens: () => tokens }).attempt(attemptOf({ timeoutMs: 200 })),
+      await to(subscriber.url, spec, { tokens: () => tokens }).attempt(attemptOf({ timeoutMs: 500 })),
     ).toMatchObject({
       result: 'failed',
       status: null,

@@ -138,8 +138,8 @@ describe('one who freezes', () => {
     const began = performance.now()
     const outcomes = await Promise.all(stores.map((store, index) => append(store, `behind ${index}`)))
     const elapsedMs = performance.now() - began
-    expect(elapsedMs).toBeGreaterThan(limitMs / 2)
-    expect(elapsedMs).toBeLessThan(limitMs + 500)
+    expect(elapsedMs).toBeGreaterThan(limitMs / 10)
+    expect(elapsedMs).toBeLessThan(ackTimeoutMs)
     const [{ head: last }] = await head()
     expect(
       outcomes
@@ -156,7 +156,7 @@ describe('one who freezes', () => {
     const frozen = await freeze(ackTimeoutMs * 2)
     const began = performance.now()
     await expect(append(stores[0]!, 'given up')).rejects.toMatchObject({ code: 'store_unreachable', retryable: true })
-    expect(performance.now() - began).toBeLessThan(ackTimeoutMs + 200)
+    expect(performance.now() - began).toBeLessThan(ackTimeoutMs * 1.75)
     await until('it has let go', async () => (await holders()).length === 0)
     expect(await stores[0]!.event(idOf('given up'))).toBeUndefined()
     expect(await append(stores[1]!, 'given up')).toMatchObject([{ status: 'accepted' }])

@@ -162,7 +162,7 @@ export class StreamReader {
     while (!condition()) {
       if (this.#ended !== undefined) throw new Error(`the stream ended (${this.#ended}) before ${what}`)
       await new Promise<void>((resolve, reject) => {
-        const silent = setTimeout(() => reject(new Error(`nothing comes any more: ${what}`)), 15_000)
+        const silent = setTimeout(() => reject(new Error(`nothing comes any more: ${what}`)), 60_000)
         const changed = () => {
           clearTimeout(silent)
           this.#watchers.delete(changed)

@@ -80,7 +80,7 @@ export class FanOut {
   }
 
   /** Resolves once so many deliveries of this subscription are in this state. */
-  async reaches(name: string, state: DeliveryState, count: number, limitMs = 15_000): Promise<void> {
+  async reaches(name: string, state: DeliveryState, count: number, limitMs = 60_000): Promise<void> {
     let last: Partial<Counts> = {}
     await until(
       `${count} of ${name} are ${state}`,

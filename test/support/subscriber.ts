@@ -122,11 +122,11 @@ export async function startSubscriber({
     behave: next => {
       current = next
     },
-    async atLeast(count, limitMs = 10_000) {
+    async atLeast(count, limitMs = 60_000) {
       await holds(`${count} requests, but ${received.length}`, () => received.length >= count, limitMs)
       return received
     },
-    idle: () => holds('no open connection', () => sockets.size === 0, 10_000),
+    idle: () => holds('no open connection', () => sockets.size === 0, 60_000),
     close: () =>
       new Promise(resolve => {
         server.close(() => resolve())
