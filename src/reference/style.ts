@@ -4,7 +4,7 @@ export const style = `
 :root { color-scheme: light dark; --line: #8884; --quiet: #8881; --accent: #0b6e4f; --muted: #666; }
 @media (prefers-color-scheme: dark) { :root { --accent: #57c59b; --muted: #aaa; } }
 * { box-sizing: border-box; }
-body { margin: 0; font: 15px/1.55 system-ui, sans-serif; display: grid; grid-template-columns: 17rem minmax(0, 60rem); }
+body { margin: 0; font: 15px/1.55 system-ui, sans-serif; display: grid; grid-template-columns: 19rem minmax(0, 60rem); }
 nav { position: sticky; top: 0; height: 100vh; overflow: auto; padding: 1.25rem 1rem; border-right: 1px solid var(--line); font-size: 13px; }
 nav strong { display: block; margin: 1rem 0 .25rem; }
 nav ul { list-style: none; margin: 0; padding: 0; }
@@ -32,5 +32,6 @@ h3 .method { font-size: inherit; }
 .muted { color: var(--muted); }
 .scope { border: 1px solid var(--line); border-radius: 1em; padding: .05em .6em; font-size: 12px; }
 @media (max-width: 60rem) { body { display: block; } nav { position: static; height: auto; border: 0; } main { padding: 1rem; } }
+@media (max-width: 40rem) { table, tbody, tr, td { display: block; } tr:has(th) { display: none; } tr { padding: .4rem 0; border-bottom: 1px solid var(--quiet); } td { padding: 0; border: 0; } }
 @media print { nav { display: none; } body { display: block; } pre { max-height: none; } }
 `

@@ -44,4 +44,7 @@ test('the reference shows every operation and every schema, and loads nothing be
   const list = page.locator('section#listEvents')
   await list.getByText('Example', { exact: true }).click()
   expect(await list.locator('pre').first().innerText()).toContain('"specversion": "1.0"')
+  // On a telephone nothing is cut off at its side.
+  await page.setViewportSize({ width: 380, height: 800 })
+  expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(380)
 })
