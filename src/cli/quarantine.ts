@@ -55,6 +55,10 @@ function defineLists(command: Command): void {
   examples(shown, ['postern quarantine show req_…', 'postern quarantine show req_… --raw > body'], gatewayEnds)
 }
 
+function noneOf(id: string): Failure {
+  return new Failure(exit.notFound, `${id} is not in quarantine.`)
+}
+
 function defineRelease(command: Command): void {
   command
     .description(
@@ -73,11 +77,12 @@ function defineRelease(command: Command): void {
     const filters = ids.length > 0 ? ids.map(id => ({ id })) : [source === undefined ? {} : { source }]
     let waiting = 0
     for (const filter of filters) {
-      const answer = await api.post('/quarantine/release', { filter })
+      const answer = await api.post('/quarantine/release', { filter }).catch(error => {
+        throw 'id' in filter && error instanceof Failure && error.exit === exit.notFound ? noneOf(filter.id) : error
+      })
       const counts = answer.json<Released>()
       waiting += counts.waiting
-      if ('id' in filter && counts.released + counts.waiting === 0)
-        throw new Failure(exit.notFound, `${filter.id} is not in quarantine.`)
+      if ('id' in filter && counts.released + counts.waiting === 0) throw noneOf(filter.id)
       if (json) await printJson(answer.text)
       else await print(`released ${counts.released}, still waiting ${counts.waiting}\n`)
     }

@@ -313,19 +313,21 @@ test('subscriptions: listed, shown, tested, paused and resumed', async () => {
 
 test('quarantine: listed, shown, not yet released, and discarded', async () => {
   const [waiting] = jsonLines<{ id: string }>(await postern('quarantine', 'list', '--json'))
-  const [table, shown, raw, released, unsaid, unknown] = await Promise.all([
+  const [table, shown, raw, released, unsaid, unknown, none] = await Promise.all([
     postern('quarantine', 'list'),
     postern('quarantine', 'show', waiting!.id),
     postern('quarantine', 'show', waiting!.id, '--raw'),
     postern('quarantine', 'release', waiting!.id),
     postern('quarantine', 'release'),
     postern('quarantine', 'release', 'req_00000000000000000000000000'),
+    postern('quarantine', 'release', 'nothing'),
   ])
   expect(table.stdout).toContain(waiting!.id)
   expect(shown.stdout).toContain('reason')
   expect(raw.stdout).toBe('not understood, and \u001b[31mred')
   expect(released).toMatchObject({ code: 2, stdout: 'released 0, still waiting 1\n' })
   expect(unsaid).toMatchObject({ code: 1, stderr: expect.stringContaining('--all') })
+  expect(none).toMatchObject({ code: 3, stderr: 'nothing is not in quarantine.\n' })
   expect(unknown).toMatchObject({ code: 3, stderr: 'req_00000000000000000000000000 is not in quarantine.\n' })
   expect(await postern('quarantine', 'discard', waiting!.id)).toMatchObject({ code: 0 })
   expect(await postern('quarantine', 'discard', waiting!.id)).toMatchObject({ code: 3 })
