@@ -23,7 +23,7 @@ const env = { ...process.env, PATH: [join(modules, '.bin'), process.env.PATH].jo
 
 function run(name: string, script: string, args: readonly string[], read = counted): Promise<Count> {
   const started = performance.now()
-  const timeout = Math.max(1, deadline - started)
+  const timeout = Math.max(1, Math.ceil(deadline - started))
   const child = spawn(process.execPath, [join(modules, script), ...args], { cwd: root, env, timeout })
   const output: Buffer[] = []
   child.stdout.on('data', (chunk: Buffer) => output.push(chunk))
