@@ -1,12 +1,12 @@
 // Whether this machine's clock agrees with others': signatures with a timestamp are refused where it does not.
 import type { Settings } from '../config/settings.ts'
+import { isLoopback } from '../local-url.ts'
 import { type Finding, ok, warn, wrong } from './findings.ts'
 
 const warnMs = 2_000
 /** Most vendors' tolerance is some minutes. */
 const wrongMs = 60_000
 const timeoutMs = 5_000
-const loopback = /^(localhost|127(\.\d+){3}|\[::1\])$/
 
 /** `isAsked`: whether somebody named the URL: then it has to answer. */
 export async function clockFindings(
@@ -15,7 +15,7 @@ export async function clockFindings(
   isAsked: boolean,
 ): Promise<Finding[]> {
   const findings = database.engine === 'postgres' ? await ofDatabase(database.url) : []
-  if (url !== undefined && (isAsked || !loopback.test(new URL(url).hostname)))
+  if (url !== undefined && (isAsked || !isLoopback(new URL(url).hostname)))
     findings.push(...(await ofServer(url, isAsked)))
   if (findings.length === 0)
     findings.push(ok('clock', 'there is nothing to compare it with: --time-url names a server'))

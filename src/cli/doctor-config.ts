@@ -4,6 +4,7 @@ import type { Config } from '../config/config.ts'
 import { type MintedSecrets, mintedSecrets, read, resolveSecrets } from '../config/resolve-secrets.ts'
 import { secretUsesOf } from '../config/secret-uses.ts'
 import { keyLengthMin, type Settings } from '../config/settings.ts'
+import { isLoopback } from '../local-url.ts'
 import { type Finding, ok, warn, wrong } from './findings.ts'
 
 export function configFindings(settings: Settings, config: Config, env: NodeJS.ProcessEnv): Finding[] {
@@ -107,7 +108,7 @@ function kindsOf(check: { kind: string; parts?: { checks: readonly Check<string>
 function urlFindings({ development }: Settings, { publicUrl }: Config): Finding[] {
   if (publicUrl === undefined || development) return []
   const { hostname, protocol } = new URL(publicUrl)
-  if (/^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname)) {
+  if (isLoopback(hostname)) {
     return [wrong('public URL', `${publicUrl} is this machine alone`, 'set publicUrl to what vendors reach')]
   }
   if (protocol === 'http:') {

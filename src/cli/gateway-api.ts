@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import { createClient, PosternProblem, PosternUnreachable } from '../client/client.ts'
 import { type FollowOptions, follow, type OpenStream } from '../client/follow.ts'
 import { read as readVariable } from '../config/resolve-secrets.ts'
+import { isLoopback } from '../local-url.ts'
 import { type ExitCode, exit, Failure } from './command.ts'
 import { type Items, itemsOf } from './items.ts'
 import { keptSecrets } from './kept-secrets.ts'
@@ -40,7 +41,6 @@ export function reaching(command: Command): Command {
   return command.option('--url <url>', 'the gateway; default POSTERN_URL, else the one of this machine')
 }
 
-const loopback = /^(localhost|127(\.\d+){3}|\[::1\])$/
 /** For an answer that does work of some length: a recheck, a page of many originals. */
 const answerMs = 120_000
 const pageMax = 500
@@ -146,7 +146,7 @@ function baseUrl(given: string, env: NodeJS.ProcessEnv): URL {
 /** That of development is for this machine alone. */
 function tokenFor({ hostname }: URL, env: NodeJS.ProcessEnv): string {
   const token = variable('POSTERN_TOKEN', env) ?? variable('POSTERN_ADMIN_TOKEN', env)
-  const made = token ?? (loopback.test(hostname) ? keptSecrets(env)?.POSTERN_ADMIN_TOKEN : undefined)
+  const made = token ?? (isLoopback(hostname) ? keptSecrets(env)?.POSTERN_ADMIN_TOKEN : undefined)
   if (typeof made !== 'string') {
     throw new Failure(
       exit.notAllowed,

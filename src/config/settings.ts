@@ -2,6 +2,7 @@
 import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import { z } from 'zod'
+import { isLoopback } from '../local-url.ts'
 import { urlsOf } from '../postgres-url.ts'
 import { ConfigError } from './config-error.ts'
 import { read } from './resolve-secrets.ts'
@@ -34,7 +35,6 @@ export interface Settings {
   development: boolean
 }
 
-const loopback = /^(localhost|127(\.\d+){3}|::1|\[::1\])$/
 const port = z
   .string()
   .refine(given => /^\d{1,5}$/.test(given) && Number(given) <= 65_535, {
@@ -170,6 +170,6 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
     search: values.POSTERN_SEARCH === 'on',
     receives: values.POSTERN_ROLE !== 'deliver',
     delivers: values.POSTERN_ROLE !== 'ingest',
-    development: loopback.test(values.HOST) && database.engine === 'sqlite' && values.NODE_ENV !== 'production',
+    development: isLoopback(values.HOST) && database.engine === 'sqlite' && values.NODE_ENV !== 'production',
   }
 }
