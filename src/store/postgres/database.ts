@@ -192,7 +192,7 @@ function storeError(error: unknown): AppError {
   const code = codeOf(error)
   const message = (error as Error).message
   const as = (kind: 'store_readonly' | 'store_full' | 'store_refused' | 'store_unreachable' | 'internal') =>
-    new AppError(kind, `PostgreSQL: ${code} ${message}`.trim(), { cause: error })
+    new AppError(kind, ['PostgreSQL:', code, message].filter(part => part !== '').join(' '), { cause: error })
   if (code === '') return as('store_unreachable')
   if (code === '25006') return as('store_readonly')
   if (code === '53100') return as('store_full')
