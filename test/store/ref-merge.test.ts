@@ -13,6 +13,7 @@ import { findEach, findRefs } from '../../src/store/sqlite/ref-index.ts'
 import { RefMerge } from '../../src/store/sqlite/ref-merge.ts'
 import { bringUpToDate } from '../../src/store/sqlite/schema.ts'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
+import { record, request } from '../contract/store/record.ts'
 
 const head = 100_000
 /** At the edges of narrow buckets (2,048 events) and wide ones (32,768). */
@@ -142,6 +143,29 @@ test('a gateway merges by itself what it finds', async () => {
     await vi.waitFor(() => expect(merged()).toBe(3), { timeout: 30_000, interval: 50 })
     await expectAllFound()
   } finally {
+    await store.close()
+  }
+})
+
+test('while a reader holds the write-ahead log nothing is merged: it would only grow', async () => {
+  db.close()
+  const backup = openReader(path)
+  const store = await openSqliteStore(path)
+  db = openReader(path)
+  try {
+    backup.exec('begin')
+    backup.prepare('select head from log').get()
+    // Larger than what is moved at once: the writer sees that it cannot.
+    const body = Buffer.alloc(1024 * 1024, 'x')
+    for (let number = 0; number < 24; number++) await store.append([record(`large ${number}`)], request(body))
+    const wide = db.prepare('select count(*) from refs where bucket >= ?').pluck()
+    const held = wide.get(firstWide)
+    for (let number = 0; number < 100; number++) await store.append([record(`small ${number}`)], request(''))
+    expect(wide.get(firstWide)).toBe(held)
+    backup.exec('rollback')
+    await vi.waitFor(() => expect(merged()).toBe(3), { timeout: 60_000, interval: 50 })
+  } finally {
+    backup.close()
     await store.close()
   }
 })

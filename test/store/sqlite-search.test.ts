@@ -95,7 +95,7 @@ test('one that is damaged where only a search looks is made anew once somebody h
 test('one of another format is not asked, and made anew', async () => {
   const db = new Sqlite(`${path}-search`)
   const reads = sqliteSearchReads(
-    async (sql, parameters) => db.prepare(sql).all(...parameters) as never,
+    async (sql, parameters) => ({ rows: db.prepare(sql).all(...parameters) as never[], elapsedMs: 0 }),
     () => {},
   )
   expect(await reads.state()).toMatchObject({ through: count })
@@ -146,4 +146,22 @@ test('retention deletes from it', async () => {
   await store.close()
   expect(existsSync(`${path}-search`)).toBe(true)
   expect(warnings).toEqual([])
+})
+
+test('a range that is dropped between two statements of a search is no longer searched, and the others are', async () => {
+  const db = new Sqlite(':memory:')
+  db.exec(`create table ranges (range integer primary key); insert into ranges values (0), (1);
+           create virtual table words_0 using fts5(words); insert into words_0 (rowid, words) values (1, 'loan')`)
+  const reads = sqliteSearchReads(
+    async (sql, parameters) => {
+      const rows = db.prepare(sql).all(...parameters) as never[]
+      // The first list names a range whose table is gone by the next statement.
+      db.exec('delete from ranges where range = 1')
+      return { rows, elapsedMs: 0 }
+    },
+    () => {},
+  )
+  const step = reads.walk({ question: [{ words: ['loan'], isPrefix: false }], kinds: undefined, newest: true })
+  expect(await step({ low: 1, high: 100_000, limit: 10 })).toEqual({ found: [1], last: null })
+  db.close()
 })

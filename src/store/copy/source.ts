@@ -113,9 +113,11 @@ export class Source {
    */
   fingerprint(): string {
     const hash = createHash('sha256')
-    const all = ['log', 'sqlite_sequence', 'subscriptions', 'replays', 'delivery_counts', 'revision', 'tokens']
+    const all = ['sqlite_sequence', 'subscriptions', 'replays', 'delivery_counts', 'revision', 'tokens']
     const counted = ['quarantine', 'rejections', 'conflicts', 'audit']
     for (const text of [
+      // How far its index of refs is merged is nothing that is copied.
+      'select one, epoch, head from log',
       ...all.filter(name => this.#has(name)).map(name => `select * from ${name}`),
       ...counted.filter(name => this.#has(name)).map(name => `select count(*), sum(number) from ${name}`),
       'select min(sequence), max(sequence) from events',

@@ -47,6 +47,8 @@ export async function backUp(
         return pagesAtOnce
       },
     })
+    // What is pinned keeps the write-ahead log from starting anew, and reading the copy takes as long again.
+    db.exec('rollback')
     watcher.checking()
     const copied = checkInbox(partial)
     if (JSON.stringify(copied.counts) !== JSON.stringify(counts)) {

@@ -17,6 +17,7 @@ export class Checkpointer {
   /** What a command writes beside its bytes, learnt from what was found in the WAL. */
   #framesPerCommand = 8
   #commands = 0
+  #isHeld = false
 
   constructor(db: Database) {
     this.#db = db
@@ -26,6 +27,16 @@ export class Checkpointer {
   count(bytes: number): void {
     this.#commands++
     this.#frames += this.#framesPerCommand + Math.ceil(bytes / pageBytes)
+  }
+
+  /** Whether a reader, as of a backup, kept the last look from moving all there was: what is written now makes it grow. */
+  get isHeld(): boolean {
+    return this.#isHeld
+  }
+
+  /** Moves what may be moved, however little. */
+  look(): void {
+    this.#checkpoint('PASSIVE')
   }
 
   whileIdle(): void {
@@ -60,7 +71,9 @@ export class Checkpointer {
 
   /** How many frames the WAL held. */
   #checkpoint(mode: 'PASSIVE' | 'RESTART' | 'TRUNCATE'): number {
-    const [row] = this.#db.pragma(`wal_checkpoint(${mode})`) as { log: number }[]
-    return Math.max(0, row?.log ?? 0)
+    const [row] = this.#db.pragma(`wal_checkpoint(${mode})`) as { log: number; checkpointed: number }[]
+    const { log = 0, checkpointed = 0 } = row ?? {}
+    this.#isHeld = log > framesWhenBusy && checkpointed < log
+    return Math.max(0, log)
   }
 }

@@ -112,6 +112,9 @@ export interface Outcome {
   conflict: boolean
 }
 
+/** What the writer's thread says beside its answers begins with this, where somebody should read it. */
+export const warning = 'warning: '
+
 export type Result = { ok: true; value: unknown } | { ok: false; code: ErrorCode; message: string; fatal: boolean }
 
 /** Commands and answers travel as JSON, which is read several times faster than a structured clone. */

@@ -3,14 +3,16 @@
 import type { Database, Statement } from 'better-sqlite3'
 
 /** Some 10 kB each. A list has another text for each set of filters; the rest are few. */
-const keptMax = 128
+const keptForInbox = 128
 
 export class KeptStatements {
   readonly #db: Database
+  readonly #max: number
   readonly #kept = new Map<string, Statement>()
 
-  constructor(db: Database) {
+  constructor(db: Database, max = keptForInbox) {
     this.#db = db
+    this.#max = max
   }
 
   prepare(sql: string): Statement {
@@ -18,7 +20,7 @@ export class KeptStatements {
     // The one that was not used for longest stands first.
     this.#kept.delete(sql)
     this.#kept.set(sql, statement)
-    if (this.#kept.size > keptMax) this.#kept.delete(this.#kept.keys().next().value!)
+    if (this.#kept.size > this.#max) this.#kept.delete(this.#kept.keys().next().value!)
     return statement
   }
 

@@ -5,7 +5,8 @@ import { type IndexState, indexFormat, rangeOf, rangeSize } from '../search/inde
 import { type SearchReads, unreadable, type WordStep, type WordsFound, type WordWalk } from '../search/reading.ts'
 import { wordsTable } from './search-file.ts'
 
-type Ask = <Row>(sql: string, parameters: readonly unknown[]) => Promise<Row[]>
+/** What was found, and how long the statement itself took. */
+type Ask = <Row>(sql: string, parameters: readonly unknown[]) => Promise<{ rows: Row[]; elapsedMs: number }>
 
 /** `ask` runs a statement over the index's file; `damaged` is told where it cannot be read. */
 export function sqliteSearchReads(ask: Ask, damaged: () => void): SearchReads {
@@ -20,7 +21,7 @@ export function sqliteSearchReads(ask: Ask, damaged: () => void): SearchReads {
   return {
     async state() {
       const text = 'select epoch, through from state where (select user_version from pragma_user_version) = ?'
-      return (await read<IndexState>(text, [indexFormat]))[0] ?? null
+      return (await read<IndexState>(text, [indexFormat])).rows[0] ?? null
     },
     walk: asked => new RangesWalk(read, matchText(asked), asked.newest).step,
   }
@@ -43,17 +44,24 @@ class RangesWalk {
     this.#newest = newest
   }
 
-  step = async ({ low, high, limit }: WordStep): Promise<WordsFound> => {
+  step = async (step: WordStep): Promise<WordsFound> => {
+    try {
+      return await this.#look(step)
+    } catch {
+      // A range may have been dropped since it was listed.
+      return this.#look(step)
+    }
+  }
+
+  async #look({ low, high, limit }: WordStep): Promise<WordsFound> {
     const newest = this.#newest
-    const ranges = await this.#read<{ range: number }>(
+    const { rows: ranges } = await this.#read<{ range: number }>(
       `select range from ranges where range between ? and ? order by range ${newest ? 'desc' : 'asc'} limit ?`,
       [rangeOf(low), rangeOf(high), this.#width],
     )
     if (ranges.length === 0) return { found: [], last: null }
     const asked = ranges.map(({ range }) => range)
-    const since = performance.now()
     const found = await this.#find(asked, { low, high, limit })
-    this.#width = performance.now() - since > longMs ? Math.ceil(this.#width / 2) : Math.min(this.#width * 4, rangesMax)
     if (found.length === limit) return { found, last: found.at(-1)! }
     const end = asked.at(-1)!
     const last = newest ? end * rangeSize : (end + 1) * rangeSize - 1
@@ -67,10 +75,11 @@ class RangesWalk {
       return `select * from (select rowid as sequence from ${table} where ${table} match ? and rowid >= ? and rowid <= ?
               order by rowid ${direction} limit ?)`
     })
-    const rows = await this.#read<{ sequence: number }>(
+    const { rows, elapsedMs } = await this.#read<{ sequence: number }>(
       `${each.join(' union all ')} order by sequence ${direction} limit ?`,
       [...ranges.flatMap(() => [this.#match, low, high, limit]), limit],
     )
+    this.#width = elapsedMs > longMs ? Math.ceil(this.#width / 2) : Math.min(this.#width * 4, rangesMax)
     return rows.map(({ sequence }) => sequence)
   }
 }

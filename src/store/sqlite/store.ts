@@ -145,8 +145,8 @@ export async function openSqliteInbox(
 }
 
 function searchReads(reader: Reader, filling: Filling): SearchReads {
-  const ask = async <Row>(sql: string, parameters: readonly unknown[]) =>
-    (await reader.run<{ rows: Row[] }>(sql, parameters, { of: 'search' })).rows
+  const ask = <Row>(sql: string, parameters: readonly unknown[]) =>
+    reader.run<{ rows: Row[]; elapsedMs: number }>(sql, parameters, { of: 'search' })
   return sqliteSearchReads(ask, () => filling.damaged())
 }
 

@@ -3,7 +3,7 @@ import { MessageChannel, type MessagePort, type Transferable, Worker } from 'nod
 import PQueue from 'p-queue'
 import { AppError } from '../../errors.ts'
 import type { StoreObserver } from '../store.ts'
-import { type Command, pack, type Result } from './commands.ts'
+import { type Command, pack, type Result, warning } from './commands.ts'
 import type { ReadMessage } from './reader-thread.ts'
 
 interface Waiting {
@@ -71,6 +71,7 @@ export class Writer {
     })
     line.on('message', message => {
       if (message === 'appended') this.#appended()
+      else if (message.startsWith(warning)) this.#observer?.warned?.(message.slice(warning.length))
       else this.#answered(JSON.parse(message) as Result[])
     })
   }

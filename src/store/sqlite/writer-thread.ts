@@ -3,7 +3,7 @@
 import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { Log } from './append.ts'
 import { Checkpointer } from './checkpoint.ts'
-import { type BatchMessage, type Command, type Result, unpack } from './commands.ts'
+import { type BatchMessage, type Command, type Result, unpack, warning } from './commands.ts'
 import { Drain } from './drain.ts'
 import { classify } from './failure.ts'
 import { openWriter } from './open.ts'
@@ -18,18 +18,21 @@ let work: Work | undefined
 let drain: Drain | undefined
 let refMerge: RefMerge | undefined
 let mergeTimer: NodeJS.Timeout | undefined
-/** Since the last moment for merging. */
-let commands = 0
+let mergeHasFailed = false
+/** Since when so many commands came: whether there is time for merging. */
+let moment = { at: performance.now(), commands: 0 }
 let dead: Result | undefined
 
 /** Between two steps of merging refs: some milliseconds of work each. */
 const mergeEveryMs = 25
-/** As many commands within that time, and it is left for later: 2,000 a second. */
-const commandsWhenBusy = 50
-/** What one of them writes into the WAL, or so. */
+/** Commands a second beyond which it is left for later. */
+const mergeBelowRate = 2_000
+/** What a ref writes into the WAL, or so. */
 const refBytes = 32
-/** After a step that failed. */
+/** After a step that failed, and while a reader keeps the WAL from being moved. */
 const mergeAgainMs = 5_000
+/** What was warned of: each once. */
+const warned = new Set<string>()
 
 type Entry = ReturnType<typeof unpack>[number]
 
@@ -70,23 +73,41 @@ function turn(from: Client, first: Message): void {
       return
     }
     behind(() => checkpointer.whileBusy())
+    if (!mergeHasFailed) mergeIfQuiet()
     messages = arrived()
   }
   behind(() => checkpointer.whileIdle())
   mergeLater()
 }
 
-function mergeLater(ms = mergeEveryMs): void {
-  if (mergeTimer !== undefined || log === undefined || dead !== undefined) return
-  if (refMerge?.isDue(log.head) === false) return
-  mergeTimer = setTimeout(() => {
-    mergeTimer = undefined
-    const isBusy = commands > commandsWhenBusy
-    commands = 0
-    const isDone = isBusy || behind(mergeRefs)
-    if (!isDone) refMerge = undefined
-    mergeLater(isDone ? undefined : mergeAgainMs)
-  }, ms)
+/** As long as refs are to be merged there is a next step, or a look whether there is time for one. */
+function mergeLater(): void {
+  if (mergeTimer !== undefined || !isMergeDue()) return
+  mergeTimer = setTimeout(
+    () => {
+      mergeTimer = undefined
+      if (checkpointer.isHeld) behind(() => checkpointer.look())
+      mergeIfQuiet()
+      mergeLater()
+    },
+    checkpointer.isHeld || mergeHasFailed ? mergeAgainMs : mergeEveryMs,
+  )
+}
+
+function isMergeDue(): boolean {
+  return log !== undefined && dead === undefined && refMerge?.isDue(log.head) !== false
+}
+
+function mergeIfQuiet(): void {
+  const now = performance.now()
+  const elapsed = now - moment.at
+  if (elapsed < mergeEveryMs) return
+  const rate = (moment.commands * 1_000) / elapsed
+  moment = { at: now, commands: 0 }
+  if (rate > mergeBelowRate || checkpointer.isHeld || !isMergeDue()) return
+  mergeHasFailed = !behind(mergeRefs)
+  if (mergeHasFailed) refMerge = undefined
+  else behind(() => checkpointer.whileIdle())
 }
 
 function mergeRefs(): void {
@@ -95,7 +116,6 @@ function mergeRefs(): void {
   const changed = refMerge.step(log!.head)
   db.exec('commit')
   checkpointer.count(changed * refBytes)
-  checkpointer.whileIdle()
 }
 
 function arrived(): [Client, Message][] {
@@ -150,7 +170,7 @@ function close(): void {
 
 function commit(batch: readonly Entry[]): Result[] {
   if (dead !== undefined) return batch.map(() => dead!)
-  commands += batch.length
+  moment.commands += batch.length
   try {
     return inTransaction(batch)
   } catch (error) {
@@ -198,7 +218,13 @@ function behind(run: () => void): boolean {
     if (failure.fatal) {
       dead = failure
       for (const { port } of clients) port.postMessage('[]')
-    } else if (db.inTransaction) db.exec('rollback')
+      return false
+    }
+    if (db.inTransaction) db.exec('rollback')
+    if (failure.code === 'internal' && !warned.has(failure.message)) {
+      warned.add(failure.message)
+      main.postMessage(`${warning}what the writer does beside its answers failed: ${failure.message}`)
+    }
     return false
   }
 }
