@@ -82,6 +82,7 @@ export function inboxApi(parts: InboxParts): Api {
   api.use(async (context, next) => {
     context.set('audited', parts.audited(context.get('principal'), context.env.incoming))
     context.set('pages', parts.readers.pages)
+    context.set('isLive', parts.isLive)
     return next()
   })
   mountRoutes(

@@ -27,8 +27,12 @@ export class PageReads {
     this.#queue = new PQueue({ concurrency: limits.atWork })
   }
 
-  /** What `read` answers, when its turn has come. Throws AppError `unavailable` where too many wait already. */
-  run<Value>({ tokenId }: Principal, read: () => Promise<Value>): Promise<Value> {
+  /**
+   * What `read` answers, when its turn has come; it is told whether it waited. Once `gone` is aborted it is not begun, and
+   * leaves whoever waits: rejects with its reason. Throws AppError `unavailable` where too many wait already.
+   */
+  run<Value>({ tokenId }: Principal, gone: AbortSignal, read: (waited: boolean) => Promise<Value>): Promise<Value> {
+    if (gone.aborted) return Promise.reject(gone.reason)
     const { what, atWork, waiting: waitingMax, waitingOfToken } = this.#limits
     const isWaiting = this.#queue.pending >= atWork
     const waiting = this.#waiting.get(tokenId) ?? 0
@@ -36,11 +40,30 @@ export class PageReads {
       throw new AppError('unavailable', `too many ${what} are asked for at once: ask again later`)
     }
     this.#waiting.set(tokenId, waiting + 1)
-    return this.#queue.add(() => {
-      const others = this.#waiting.get(tokenId)! - 1
-      if (others === 0) this.#waiting.delete(tokenId)
-      else this.#waiting.set(tokenId, others)
-      return read()
-    })
+    // Not `gone` itself: the queue would give away the turn of what is being read, which the store reads on.
+    const leaving = new AbortController()
+    const leave = () => {
+      this.#waitsNoMore(tokenId)
+      leaving.abort(gone.reason)
+    }
+    gone.addEventListener('abort', leave, { once: true })
+    let waited = false
+    const answer = this.#queue.add(
+      () => {
+        gone.removeEventListener('abort', leave)
+        this.#waitsNoMore(tokenId)
+        return read(waited)
+      },
+      { signal: leaving.signal },
+    )
+    // What has not begun by now has no turn yet.
+    waited = true
+    return answer
+  }
+
+  #waitsNoMore(tokenId: string | null): void {
+    const others = this.#waiting.get(tokenId)! - 1
+    if (others === 0) this.#waiting.delete(tokenId)
+    else this.#waiting.set(tokenId, others)
   }
 }

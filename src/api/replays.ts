@@ -11,6 +11,7 @@ import { inTurns } from '../turns.ts'
 import { nothing } from './body.ts'
 import { deliveryExample } from './delivery-form.ts'
 import { type DeliveryRoutesParts, namedSubscription, subscriptionMember } from './delivery-parts.ts'
+import { inTurn } from './in-turn.ts'
 import { PageReads } from './page-reads.ts'
 import { badParameter } from './parameters.ts'
 import { eventPath, replayPath } from './path.ts'
@@ -74,11 +75,11 @@ export function replayRoutes(parts: DeliveryRoutesParts): ApiRoute[] {
       },
       problems: ['subscription_removed', 'idempotency_key_reused'],
     },
-    async ({ context, principal, body }) => {
+    async ({ context, body }) => {
       const key = idempotencyKey(context.req.header('idempotency-key'))
       const row = await namedSubscription(store, body.subscription)
       const filter = storedFilter(body.filter)
-      if (body.dryRun === true) return dryRuns.run(principal, () => dryRun(row, filter))
+      if (body.dryRun === true) return inTurn(context, dryRuns, gone => dryRun(row, filter, gone))
       const { head, oldest } = await store.extent()
       const asked = { subscription: row.number, filter: JSON.stringify(filter) }
       const first = oldest === 0 ? head + 1 : oldest
@@ -203,8 +204,12 @@ export function replayRoutes(parts: DeliveryRoutesParts): ApiRoute[] {
     }
   }
 
-  /** What a replay would bring, as far as it can be counted in time. */
-  async function dryRun(row: SubscriptionRow, filter: EventFilter): Promise<z.infer<typeof dryRunForm>> {
+  /** What a replay would bring, as far as it can be counted in time. Throws the reason of `gone` as soon as it is aborted. */
+  async function dryRun(
+    row: SubscriptionRow,
+    filter: EventFilter,
+    gone: AbortSignal,
+  ): Promise<z.infer<typeof dryRunForm>> {
     const wanted = wantedBy(row)
     const { head, oldest } = await store.extent()
     const deadline = performance.now() + dryRunMs
@@ -223,10 +228,11 @@ export function replayRoutes(parts: DeliveryRoutesParts): ApiRoute[] {
           matched++
           if (sample.length < sampleSize) sample.push(event)
         }
-        if (performance.now() < deadline) return true
+        if (performance.now() < deadline && !gone.aborted) return true
         reached = Math.min(event.sequence, head)
         return false
       })
+      gone.throwIfAborted()
       position = reached
       if (performance.now() >= deadline) break
     }

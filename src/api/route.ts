@@ -9,6 +9,7 @@ import { assertAllowed, assertUnlimited, type Principal, type PrincipalVariables
 import { type Audited, askedFor, targetOf } from './auditing.ts'
 import { checkBody, readJson } from './body.ts'
 import { tagged } from './etag.ts'
+import { inTurn } from './in-turn.ts'
 import type { PageReads } from './page-reads.ts'
 import { noParameters, readParameters } from './parameters.ts'
 import { found } from './resource.ts'
@@ -16,7 +17,12 @@ import { found } from './resource.ts'
 export interface ApiEnv {
   /** The API's routes see Node's own request and response. */
   Bindings: HttpBindings
-  Variables: PrincipalVariables & { audited: Audited; pages: Pick<PageReads, 'run'> }
+  Variables: PrincipalVariables & {
+    audited: Audited
+    pages: Pick<PageReads, 'run'>
+    /** Whether whoever was let in would be let in now. */
+    isLive(principal: Principal): Promise<boolean>
+  }
 }
 
 export type Api = OpenAPIHono<ApiEnv>
@@ -114,7 +120,7 @@ export function defineRoute<
   definition: RouteDefinition<Params, Query, Body, Given>,
   handler: (asked: Asked<Params, Query, Body>) => Promise<Response | Json<Given>> | Response | Json<Given>,
 ): ApiRoute {
-  const { method, scope, params, query, body, audit, auditDetail, before, inTurn, bySource = false } = definition
+  const { method, scope, params, query, body, audit, auditDetail, before, bySource = false } = definition
   return {
     definition: definition as unknown as RouteDefinition,
     async answer(context) {
@@ -127,10 +133,10 @@ export function defineRoute<
       const named = readPath(params, context) as z.output<Params>
       const given = body && (await readJson(context))
       const asked = { query: read, params: named, body: (body && checkBody(given, body)) as z.output<Body> }
-      const waits = typeof inTurn === 'function' ? inTurn(read) : inTurn === true
+      const waits = typeof definition.inTurn === 'function' ? definition.inTurn(read) : definition.inTurn === true
       const handle = async () => handler({ context, principal, ...asked })
       const act = async () => {
-        const answer = await (waits ? context.get('pages').run(principal, handle) : handle())
+        const answer = await (waits ? inTurn(context, context.get('pages'), handle) : handle())
         const response = answer instanceof Response ? answer : context.json(answer as object)
         return definition.etag === true ? tagged(response, context.req.header('if-none-match')) : response
       }

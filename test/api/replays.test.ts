@@ -1,15 +1,8 @@
 // Replays over the API: counted first, run in the background, followed, repeated by their key, and cancelled.
-import { OpenAPIHono } from '@hono/zod-openapi'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { adminPrincipal } from '../../src/api/access.ts'
-import type { DeliveryRoutesParts } from '../../src/api/delivery-parts.ts'
-import { replayRoutes } from '../../src/api/replays.ts'
-import { type Api, mountRoutes } from '../../src/api/route.ts'
 import { http } from '../../src/config/http.ts'
-import { specOf } from '../../src/config/subscriptions.ts'
-import { publicForm } from '../../src/delivery/public-form.ts'
 import { replayId } from '../../src/store/deliveries.ts'
-import type { Store } from '../../src/store/store.ts'
+import { closings } from '../support/closings.ts'
 import { startTestGateway, type TestGateway } from '../support/gateway.ts'
 import { plain, plainBody } from '../support/plain-adapter.ts'
 import { expectProblem } from '../support/problem.ts'
@@ -322,35 +315,41 @@ describe('refused', () => {
   })
 })
 
-test('a dry run that takes too long says how far it came', async () => {
-  const pages = [200, 400, 600].map(position => ({ events: [], position }))
-  const store = {
-    extent: async () => ({ head: 600, oldest: 1, epoch: '' }),
-    deliveries: {
-      subscriptions: async () => [
-        {
-          number: 1,
-          name: 'book',
-          removedAt: null,
-          spec: JSON.stringify(publicForm(specOf('book', { to: () => {} }))),
-        },
-      ],
-      filtered: async () => pages.shift(),
-    },
-  } as unknown as Store
-  const ask = async (dryRunMs: number) => {
-    const api: Api = new OpenAPIHono()
-    api.use((context, next) => {
-      context.set('principal', adminPrincipal)
-      context.set('audited', (_, run) => run())
-      return next()
-    })
-    mountRoutes(api, replayRoutes({ store, dryRunMs } as DeliveryRoutesParts))
-    const body = JSON.stringify({ filter: {}, subscription: 'book', dryRun: true })
-    return (await api.request('/replays', { method: 'POST', body })).json()
+test('a dry run ends when whoever asked for it goes away, and the next one has its turn', async () => {
+  const { deliveries } = gateway.gateway.store
+  const { filtered } = deliveries
+  const { promise: free, resolve: release } = Promise.withResolvers<void>()
+  const steps: string[] = []
+  deliveries.filtered = async (filter, ...rest) => {
+    const [source = 'any'] = filter.source ?? []
+    steps.push(source)
+    if (source === 'any') return filtered(filter, ...rest)
+    await free
+    return { events: [], position: 0 }
   }
-  expect(await ask(0)).toMatchObject({ complete: false, position: '0000000000000200', matched: 0 })
-  expect(await ask(60_000)).toMatchObject({ complete: true, position: '0000000000000600' })
+  const closed = closings('/replays')
+  const leaving = new AbortController()
+  try {
+    const body = JSON.stringify({ filter: { source: 'nobody' }, subscription: 'book', dryRun: true })
+    const headers = { authorization: `Bearer ${gateway.gateway.token}` }
+    const gone = fetch(`${gateway.gateway.adminUrl}/api/v1/replays`, {
+      method: 'POST',
+      body,
+      headers,
+      signal: leaving.signal,
+    })
+    await until('it looks', () => steps.length === 1)
+    leaving.abort()
+    await expect(gone).rejects.toThrow('abort')
+    await until('it has gone', () => closed.count === 1)
+    release()
+    expect(await dryRun({})).toMatchObject({ complete: true })
+    expect(steps.slice(0, 3), 'one step for nobody').toEqual(['nobody', 'any'])
+  } finally {
+    release()
+    closed.stop()
+    deliveries.filtered = filtered
+  }
 })
 
 test('an empty log replays nothing, and says so', async () => {
