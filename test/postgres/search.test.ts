@@ -5,7 +5,7 @@ import { Database } from '../../src/store/postgres/database.ts'
 import { postgresSearchIndex } from '../../src/store/postgres/search-index.ts'
 import { postgresSearchReads } from '../../src/store/postgres/search-reading.ts'
 import { openPostgresStore } from '../../src/store/postgres/store.ts'
-import type { SearchIndex } from '../../src/store/search/indexer.ts'
+import { IndexBusy, rangeSize, type SearchIndex } from '../../src/store/search/indexer.ts'
 import type { Store } from '../../src/store/store.ts'
 import { appendAll, day, minute, record, start } from '../contract/store/record.ts'
 import { indexed } from '../contract/store/search.ts'
@@ -62,6 +62,7 @@ describe('two nodes that both believe it is theirs', () => {
   let both: Database[]
   let first: SearchIndex
   let second: SearchIndex
+  const asked = { question: [{ words: ['any'], isPrefix: false }], kinds: undefined, newest: true }
   const entry = (sequence: number, words = 'any') => [{ sequence, words }]
   const words = async () => {
     const found = await queryOnce<{ sequence: string }>(other.url, 'select sequence from search_0 order by 1')
@@ -113,11 +114,13 @@ describe('two nodes that both believe it is theirs', () => {
     await adding.query(`insert into search_0 values (2, 'any')`)
     // Of the log there is nothing: all that it sees is gone.
     const swept = second.sweep(0)
+    let gaveUp = false
+    const ended = swept.catch(() => (gaveUp = true))
     const waiting = `select from pg_locks where not granted and locktype = 'relation'`
-    await until('the sweep waits', async () => (await queryOnce(other.url, waiting)).length > 0, 10_000)
+    await until('the sweep waits', async () => gaveUp || (await queryOnce(other.url, waiting)).length > 0, 10_000)
     await adding.query('commit')
     await adding.end()
-    await swept
+    await ended
     expect(await words()).toEqual([2])
     await first.sweep(0)
     expect(await first.ranges()).toEqual([])
@@ -135,9 +138,57 @@ describe('two nodes that both believe it is theirs', () => {
     expect(await words()).toEqual([4])
   })
 
+  test('give up what somebody reads on in, and add and search meanwhile', async () => {
+    const reading = new pg.Client(other.url)
+    await reading.connect()
+    await reading.query('begin')
+    await reading.query('select from search_0')
+    const reads = postgresSearchReads(both[0]!)
+    const search = () => reads.walk(asked)({ low: 1, high: 2 * rangeSize, limit: 10 })
+    const added = async (after: number, range: number) => {
+      const sequence = range === 0 ? after + 1 : range * rangeSize
+      await first.add({ after, through: after + 1, range, entries: entry(sequence) })
+      return (await search()).found.includes(sequence)
+    }
+    const held = (change: Promise<void>) => change.catch((error: unknown) => error instanceof IndexBusy)
+    expect(await Promise.all([held(second.drop(0)), added(4, 0)])).toEqual([true, true])
+    expect(await Promise.all([held(second.sweep(0)), added(5, 1)])).toEqual([true, true])
+    expect(await held(second.begin({ epoch: 'anew', through: 0 }))).toBe(true)
+    const waiting = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
+    expect(await queryOnce(other.url, waiting)).toEqual([])
+    await reading.query('commit')
+    await reading.end()
+    await second.drop(0)
+    expect(await first.ranges()).toEqual([1])
+    await second.begin({ epoch: 'e', through: 3 })
+    await first.add({ after: 3, through: 4, range: 0, entries: entry(4) })
+  })
+
+  test('drop a range while it is searched: the search goes on without it', async () => {
+    const racing = (meanwhile: () => Promise<void>) => {
+      let once = true
+      const call: Database['call'] = async (text, parameters) => {
+        const rows = await both[0]!.call<never>(text, parameters)
+        if (once && text.startsWith('select range')) {
+          once = false
+          await meanwhile()
+        }
+        return rows
+      }
+      return postgresSearchReads({ call }).walk(asked)({ low: 1, high: 5, limit: 10 })
+    }
+    await first.add({ after: 4, through: 5, range: 1, entries: entry(rangeSize) })
+    expect(await racing(() => second.drop(0))).toEqual({ found: [], last: null })
+    // Made anew, it has nothing yet: that is not all there is.
+    await first.add({ after: 5, through: 6, range: 0, entries: entry(4) })
+    const anew = racing(() => second.begin({ epoch: 'another', through: 3 }))
+    await expect(anew).rejects.toMatchObject({ code: 'unavailable' })
+    await first.begin({ epoch: 'e', through: 4 })
+  })
+
   test('do not ask what another version has made', async () => {
     const reads = postgresSearchReads(both[0]!)
-    expect(await reads.state()).toEqual({ epoch: 'e', through: 4 })
+    expect(await reads.state()).toMatchObject({ epoch: 'e' })
     await queryOnce(other.url, 'update search_state set format = 1')
     expect([await first.state(), await reads.state()]).toEqual([null, null])
   })

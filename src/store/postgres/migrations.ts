@@ -154,7 +154,7 @@ const search: Migration = {
   },
 }
 
-/** Functions alone: a node of the version before knows none of them. */
+/** Functions alone: a node of the version before asks for those that it knows as it did. */
 const searchOwners: Migration = {
   async up(db: Kysely<unknown>) {
     for (const statement of searchOwnerFunctions) await sql.raw(statement).execute(db)

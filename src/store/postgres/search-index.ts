@@ -1,6 +1,6 @@
 // The search index on PostgreSQL: words as tsvectors, made here and not by the server, a table for each range of the
 // log. Each change is one function of the server, which holds where two nodes believe that it is theirs: functions/search.ts.
-import { type IndexState, indexFormat, rangeSize, type SearchIndex } from '../search/indexer.ts'
+import { IndexBusy, type IndexState, indexFormat, rangeSize, type SearchIndex } from '../search/indexer.ts'
 import type { Entry } from '../search/log.ts'
 import type { Database } from './database.ts'
 
@@ -9,15 +9,22 @@ export function wordsTable(range: number): string {
 }
 
 export function postgresSearchIndex(database: Database): SearchIndex {
+  const unlessBusy = async (text: string, parameters: readonly number[]) => {
+    const [row] = await database.call<{ done: boolean }>(text, parameters)
+    if (!row!.done) throw new IndexBusy()
+  }
+
   return {
     async state() {
       const text = 'select epoch, through from search_state where format = $1'
       return (await database.call<IndexState>(text, [indexFormat]))[0] ?? null
     },
     async begin({ epoch, through }) {
-      const text = 'select postern_begin_search($1, $2, $3) as done'
-      for (let done = false; !done; ) {
-        done = (await database.call<{ done: boolean }>(text, [indexFormat, epoch, through]))[0]!.done
+      const text = 'select postern_begin_search($1, $2, $3) as outcome'
+      for (let outcome = 'more'; outcome === 'more'; ) {
+        const rows = await database.call<{ outcome: 'begun' | 'more' | 'busy' }>(text, [indexFormat, epoch, through])
+        outcome = rows[0]!.outcome
+        if (outcome === 'busy') throw new IndexBusy()
       }
     },
     async add({ after, through, range, entries }) {
@@ -30,11 +37,11 @@ export function postgresSearchIndex(database: Database): SearchIndex {
       return rows.map(({ range }) => range)
     },
     async drop(range) {
-      await database.call('select postern_drop_search_range($1)', [range])
+      await unlessBusy('select postern_drop_search_range($1) as done', [range])
     },
     async sweep(range) {
       const [first, last] = [range * rangeSize, (range + 1) * rangeSize - 1]
-      await database.call('select postern_sweep_search_range($1, $2, $3)', [range, first, last])
+      await unlessBusy('select postern_sweep_search_range($1, $2, $3) as done', [range, first, last])
     },
   }
 }

@@ -10,21 +10,21 @@ import { wordsTable } from './search-index.ts'
 const lookedAt = 1_000
 const rangesAtOnceMax = 16
 
-export function postgresSearchReads(database: Database): SearchReads {
+export function postgresSearchReads(database: Pick<Database, 'call'>): SearchReads {
   const read = async <Row>(text: string, parameters: readonly unknown[]): Promise<Row[]> => {
     try {
       return await database.call<Row>(text, parameters)
     } catch (error) {
-      // A table may have been dropped meanwhile.
       throw unreadable(error)
     }
   }
+  const state = async () => {
+    const text = 'select epoch, through from search_state where format = $1'
+    return (await read<IndexState>(text, [indexFormat]))[0] ?? null
+  }
 
   return {
-    async state() {
-      const text = 'select epoch, through from search_state where format = $1'
-      return (await read<IndexState>(text, [indexFormat]))[0] ?? null
-    },
+    state,
     walk(asked) {
       const query = queryText(asked)
       const { newest } = asked
@@ -39,7 +39,7 @@ export function postgresSearchReads(database: Database): SearchReads {
         return rows.map(({ range }) => range).filter(range => range >= rangeOf(low) && range <= rangeOf(high))
       }
 
-      return async step => {
+      const take = async (step: WordStep): Promise<WordsFound> => {
         const ranges = await nextRanges(step)
         if (ranges.length === 0) return { found: [], last: null }
         const { low, high, limit } = step
@@ -70,8 +70,26 @@ export function postgresSearchReads(database: Database): SearchReads {
           ranges.at(-1)!,
         )
       }
+
+      return async step => {
+        try {
+          return await take(step)
+        } catch (error) {
+          if (!isDropped(error)) throw error
+          // By retention: what is left is searched. One that was begun anew meanwhile has not come so far yet.
+          const found = await take(step)
+          if (((await state())?.through ?? 0) < step.high) throw error
+          return found
+        }
+      }
     },
   }
+}
+
+/** A range's table went after the ranges were asked for. */
+function isDropped(error: unknown): boolean {
+  const { cause } = error as { cause?: { cause?: { code?: string } } }
+  return cause?.cause?.code === '42P01'
 }
 
 function ended({ low, high, limit }: WordStep, found: number[], newest: boolean, lastRange: number): WordsFound {

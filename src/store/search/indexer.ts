@@ -12,6 +12,9 @@ export const rangeSize = 65_536
 const sweepEveryMs = 3_600_000
 /** Of its turns, while there is much to add. */
 const sweepOneIn = 8
+/** Searches wait for each try. */
+const busyAgainMs = 60_000
+const beginAgainMs = 5_000
 
 export function rangeOf(sequence: number): number {
   return Math.floor(sequence / rangeSize)
@@ -24,7 +27,7 @@ export interface IndexState {
   through: number
 }
 
-/** What each engine does in its own way. */
+/** What each engine does in its own way. `begin`, `drop` and `sweep` may throw IndexBusy. */
 export interface SearchIndex {
   /** Null where there is none yet, or one of another make. */
   state(): Promise<IndexState | null>
@@ -40,6 +43,9 @@ export interface SearchIndex {
 
 /** Thrown where what is kept cannot be read any more: it is made anew. */
 export class IndexDamaged extends Error {}
+
+/** Thrown where somebody reads on in what is to be dropped: again later. */
+export class IndexBusy extends Error {}
 
 export interface IndexerParts {
   log: Pick<SearchedLog, 'extent' | 'page'>
@@ -58,6 +64,9 @@ export class Indexer {
   /** Ranges to be looked through; all of them at first, since retention may have been at work without it. */
   #sweeps: number[] | null = null
   #sweptAt = 0
+  /** Of those, the ones that somebody held up. */
+  #heldUp: number[] = []
+  #heldUpAt = 0
   #turns = 0
 
   constructor(parts: IndexerParts) {
@@ -78,6 +87,7 @@ export class Indexer {
       const behind = await this.#step()
       return this.#pace.rest(now() - from, behind)
     } catch (error) {
+      if (error instanceof IndexBusy) return beginAgainMs
       if (!(error instanceof IndexDamaged)) throw error
       await this.#parts.remake()
       return 0
@@ -98,6 +108,7 @@ export class Indexer {
     }
     // Where another node deletes nobody tells.
     if (this.#sweeps?.length === 0 && now() - this.#sweptAt > sweepEveryMs) this.#sweeps = null
+    if (now() - this.#heldUpAt > busyAgainMs) this.#sweeps?.push(...this.#heldUp.splice(0))
     const after = state.through
     const isSweepDue = this.#sweeps?.length !== 0 && ++this.#turns % sweepOneIn === 0
     if (after < head && !isSweepDue) {
@@ -115,14 +126,24 @@ export class Indexer {
   }
 
   async #sweepOne(oldest: number, head: number): Promise<number> {
-    const { index } = this.#parts
-    this.#sweeps ??= (await index.ranges()).toSorted((a, b) => a - b)
+    const { index, now } = this.#parts
+    if (this.#sweeps === null) {
+      this.#sweeps = (await index.ranges()).toSorted((a, b) => a - b)
+      this.#sweptAt = now()
+      this.#heldUp = []
+    }
     const range = this.#sweeps.shift()
-    this.#sweptAt = this.#parts.now()
     if (range === undefined) return 0
-    if (range < rangeOf(oldest === 0 ? head + 1 : oldest)) await index.drop(range)
-    else await index.sweep(range)
-    return this.#sweeps.length
+    try {
+      if (range < rangeOf(oldest === 0 ? head + 1 : oldest)) await index.drop(range)
+      else await index.sweep(range)
+    } catch (error) {
+      if (!(error instanceof IndexBusy)) throw error
+      this.#heldUp.push(range)
+      this.#heldUpAt = now()
+    }
+    // Retention may have told of more meanwhile.
+    return this.#sweeps?.length ?? 1
   }
 }
 

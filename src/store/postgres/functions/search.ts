@@ -1,5 +1,6 @@
 // The tables of the search index. Each range of the log has one of its own, made when its first event is added and
-// dropped when its last is gone: they are no partitions, so that neither has to wait for anybody.
+// dropped when its last is gone: they are no partitions, so that neither has to wait for the log. Whoever waits for a
+// lock is waited for by every search, and is left behind by a client that gives up: it gives up sooner, and says so.
 
 /** Made and dropped by one node at a time, and twice where two believe that it is theirs. */
 const makeRange = `
@@ -23,11 +24,14 @@ const dropRange = `
     execute format('drop table if exists %I', 'search_' || dropped);
   end $$`
 
+const giveUpSoon = `perform set_config('lock_timeout', '500', true);`
+
 /** By its row, which is there as long as the table is: a name that was looked up before the lock may be remembered as missing. */
 const makeRangeByRow = `
   create or replace function postern_make_search_range(range bigint) returns void language plpgsql as $$
   declare place text := 'search_' || range;
   begin
+    ${giveUpSoon}
     perform pg_advisory_xact_lock(5, 0);
     if exists (select from search_ranges where search_ranges.range = postern_make_search_range.range) then return; end if;
     execute format('create table %I (sequence bigint primary key, words tsvector not null)', place);
@@ -35,26 +39,44 @@ const makeRangeByRow = `
     insert into search_ranges values (range);
   end $$`
 
+/** Answers whether it is done: not while somebody reads on in it. */
+const dropUnlessRead = [
+  'drop function postern_drop_search_range(bigint)',
+  `create function postern_drop_search_range(dropped bigint) returns boolean language plpgsql as $$
+  begin
+    ${giveUpSoon}
+    perform pg_advisory_xact_lock(5, 0);
+    delete from search_ranges where range = dropped;
+    execute format('drop table if exists %I', 'search_' || dropped);
+    return true;
+  exception
+    when lock_not_available then return false;
+  end $$`,
+]
+
 /**
  * In place of what is there, an empty one; nothing where another node has done that meanwhile. Few ranges at once, since
- * each holds locks: answers whether it is done.
+ * each holds locks: answers `begun`, `more` (are left to drop) or `busy` (again later).
  */
 const begin = `
-  create function postern_begin_search(made_as int, made_of text, made_through bigint) returns boolean
+  create function postern_begin_search(made_as int, made_of text, made_through bigint) returns text
   language plpgsql as $$
   declare dropped bigint;
   begin
+    ${giveUpSoon}
     perform pg_advisory_xact_lock(5, 0);
     if exists (select from search_state, log where format = made_as and search_state.epoch = made_of and through <= head)
-    then return true; end if;
-    -- Nobody reads it while there is none.
+    then return 'begun'; end if;
+    -- Nobody asks it while there is none.
     delete from search_state;
     for dropped in select range from search_ranges order by range limit 64 loop
-      perform postern_drop_search_range(dropped);
+      if not postern_drop_search_range(dropped) then return 'busy'; end if;
     end loop;
-    if exists (select from search_ranges) then return false; end if;
+    if exists (select from search_ranges) then return 'more'; end if;
     insert into search_state values (1, made_as, made_of, made_through);
-    return true;
+    return 'begun';
+  exception
+    when lock_not_available then return 'busy';
   end $$`
 
 /** Moves the cursor with what is added: of two nodes that add the same one adds nothing. */
@@ -63,6 +85,7 @@ const add = `
   returns void language plpgsql as $$
   declare place text := 'search_' || added;
   begin
+    ${giveUpSoon}
     -- First of all: whoever begins anew has this lock before it has the cursor's.
     if cardinality(sequences) > 0 and not exists (select from search_ranges where range = added) then
       perform postern_make_search_range(added);
@@ -74,29 +97,39 @@ const add = `
     using sequences, texts;
   end $$`
 
-/** Deletes what is no longer in the log, and drops the range where nothing is left of it. */
+/**
+ * Deletes what is no longer in the log, and drops the range where nothing is left of it. Answers whether it is done: a
+ * table that somebody reads on in is emptied, and stays.
+ */
 const sweep = `
-  create function postern_sweep_search_range(swept bigint, first bigint, last bigint) returns void
+  create function postern_sweep_search_range(swept bigint, first bigint, last bigint) returns boolean
   language plpgsql as $$
   declare
     place text := 'search_' || swept;
     remain boolean;
   begin
+    ${giveUpSoon}
     perform pg_advisory_xact_lock(5, 0);
-    if not exists (select from search_ranges where range = swept) then return; end if;
+    if not exists (select from search_ranges where range = swept) then return true; end if;
     execute format('delete from %I words where not exists (
       select from events where events.sequence = words.sequence and events.sequence between $1 and $2)', place)
     using first, last;
     execute format('select exists (select from %I)', place) into remain;
-    if remain then return; end if;
-    -- Another node may be adding to it: that is waited for, and seen.
-    execute format('lock table %I in access exclusive mode', place);
+    if remain then return true; end if;
+    begin
+      -- Another node may be adding to it: that is waited for, and seen.
+      execute format('lock table %I in access exclusive mode', place);
+    exception
+      when lock_not_available then return false;
+    end;
     execute format('select exists (select from %I)', place) into remain;
-    if not remain then perform postern_drop_search_range(swept); end if;
+    return remain or postern_drop_search_range(swept);
+  exception
+    when lock_not_available then return false;
   end $$`
 
 /** What two nodes may do at once, which both believe that the index is theirs. */
-export const searchOwnerFunctions = [makeRangeByRow, begin, add, sweep]
+export const searchOwnerFunctions = [makeRangeByRow, ...dropUnlessRead, begin, add, sweep]
 
 export const searchStatements = [
   // Whoever deletes its row has the index made anew.
