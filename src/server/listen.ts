@@ -9,7 +9,7 @@ import { localUrl } from '../local-url.ts'
 /** A sender that has not finished by then is cut off: it was answered nothing, and sends again. */
 const closeWithinMs = 8_000
 /** On a connection that is open the next request may be on its way: until then it is answered. */
-const lastRequestsMs = 250
+const lastRequestsMs = 500
 
 export interface ListenOptions {
   host: string
@@ -55,7 +55,8 @@ function close(server: Server): Promise<void> {
   return new Promise(resolve => {
     server.on('request', (_, response) => response.setHeader('connection', 'close'))
     const cut = setTimeout(() => server.closeAllConnections(), closeWithinMs)
-    const idle = setInterval(() => server.closeIdleConnections(), lastRequestsMs)
+    // After what has arrived was read: on a machine that is late, a request may lie there that nobody has looked at.
+    const idle = setInterval(() => setImmediate(() => server.closeIdleConnections()), lastRequestsMs)
     // The HTTP server's own close cuts what is between two requests at once, and ends the limits for slow senders.
     NetServer.prototype.close.call(server, () => {
       clearTimeout(cut)
