@@ -3,6 +3,7 @@ import type { Attempt, Delivery, DeliveryWithAttempts } from '../client/api-type
 import { deliveryColumns } from './columns.ts'
 import { type Define, does, examples, exit, gatewayEnds } from './command.ts'
 import { gatewayOf, reaching } from './gateway-api.ts'
+import { ofNamed } from './known-names.ts'
 import { type ListOptions, list, listing, print, printJson, shownTime } from './listing.ts'
 import { type Column, fieldsOf, tableOf } from './table.ts'
 import { plainText } from './text.ts'
@@ -28,7 +29,9 @@ export const deliveries: Define = command => {
     )
   does(listed, (options: ListOptions & { url?: string; subscription?: string; state?: string }) => {
     const { subscription, state } = options
-    return list(gatewayOf(options.url), '/deliveries', { subscription, state }, options, deliveryColumns)
+    const api = gatewayOf(options.url)
+    const asked = list(api, '/deliveries', { subscription, state }, options, deliveryColumns)
+    return ofNamed(api, 'subscription', subscription, asked)
   })
   examples(listed, ['postern deliveries list --state dead', 'postern deliveries list -s loan-book --json'], gatewayEnds)
 

@@ -1,5 +1,5 @@
 // `postern init`: a configuration to start from, for who has installed the package. It overwrites nothing.
-import { appendFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { type Define, does, examples, exit, Failure } from './command.ts'
 import { print } from './listing.ts'
@@ -16,10 +16,10 @@ export const init: Define = command => {
       'Writes postern.config.ts, one source for each vendor, to cut down to those that you have; package.json and ' +
         '.gitignore where there are none. It overwrites nothing.',
     )
-    .argument('[folder]', 'default the current one')
+    .argument('[folder]', 'made where it is not there; default the current one')
   does(command, async (folder: string = '.') => {
     const at = resolve(folder)
-    if (!existsSync(at)) throw new Failure(exit.mistaken, `There is no folder ${plainText(at)}: make it first.`)
+    makeFolder(at)
     const there = configNames.find(name => existsSync(join(at, name)))
     if (there !== undefined) throw new Failure(exit.mistaken, `${there} is there already: nothing was written.`)
     const written: string[] = []
@@ -33,6 +33,16 @@ export const init: Define = command => {
     return exit.done
   })
   examples(command, ['npx postern init', 'npx postern init inbox && cd inbox && npm install && npx postern'])
+}
+
+/** Secrets will lie in it, so a new one is its owner's alone. */
+function makeFolder(at: string): void {
+  if (existsSync(at)) return
+  try {
+    mkdirSync(at, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    throw new Failure(exit.mistaken, plainText(`The folder ${at} cannot be made: ${(error as Error).message}`))
+  }
 }
 
 function write(at: string, name: string, text: string, written: string[]): void {

@@ -3,6 +3,7 @@ import { fstatSync, writeFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { exit, Failure, wholeNumber } from './command.ts'
 import type { GatewayApi, Query } from './gateway-api.ts'
+import { assertKnown } from './known-names.ts'
 import { type Column, tableOf } from './table.ts'
 import { plainJson, plainText } from './text.ts'
 
@@ -32,13 +33,17 @@ export async function list<Item>(
   columns: readonly Column<Item>[],
 ): Promise<typeof exit.done> {
   const items = api.items(path, query, all ? Number.MAX_SAFE_INTEGER : limit)
-  if (json) {
-    for await (const item of items) await print(`${plainJson(item)}\n`)
-    return exit.done
-  }
+  let count = 0
   const shown: Item[] = []
-  for await (const item of items) shown.push(JSON.parse(item) as Item)
-  if (shown.length === 0) process.stderr.write('There is nothing.\n')
+  for await (const item of items) {
+    count++
+    if (json) await print(`${plainJson(item)}\n`)
+    else shown.push(JSON.parse(item) as Item)
+  }
+  // A name; events take globs, of which one may well match nothing.
+  if (count === 0 && typeof query.source === 'string') await assertKnown(api, 'source', query.source)
+  if (json) return exit.done
+  if (count === 0) process.stderr.write('There is nothing.\n')
   await print(tableOf(shown, columns))
   return exit.done
 }

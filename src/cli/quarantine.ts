@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import type { QuarantinedRequest, Released } from '../client/api-types.ts'
 import { type Define, does, examples, exit, Failure, gatewayEnds } from './command.ts'
 import { gatewayOf, reaching } from './gateway-api.ts'
+import { assertKnown } from './known-names.ts'
 import { type ListOptions, list, listing, print, printJson, printRaw, shownTime } from './listing.ts'
 import { type Column, fieldsOf } from './table.ts'
 
@@ -82,7 +83,9 @@ function defineRelease(command: Command): void {
       })
       const counts = answer.json<Released>()
       waiting += counts.waiting
-      if ('id' in filter && counts.released + counts.waiting === 0) throw noneOf(filter.id)
+      const hasNone = counts.released + counts.waiting === 0
+      if (hasNone && 'id' in filter) throw noneOf(filter.id)
+      if (hasNone && source !== undefined) await assertKnown(api, 'source', source)
       if (json) await printJson(answer.text)
       else await print(`released ${counts.released}, still waiting ${counts.waiting}\n`)
     }

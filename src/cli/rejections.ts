@@ -2,6 +2,7 @@
 import type { Rechecked, Rejection } from '../client/api-types.ts'
 import { type Define, does, examples, exit, gatewayEnds } from './command.ts'
 import { gatewayOf, reaching } from './gateway-api.ts'
+import { ofNamed } from './known-names.ts'
 import { type ListOptions, list, listing, print, printJson, shownTime } from './listing.ts'
 import type { Column } from './table.ts'
 
@@ -31,7 +32,8 @@ export const rejections: Define = command => {
   )
   reaching(rechecked.argument('<source>', 'the name of a source')).option('--json', 'the answer as JSON')
   does(rechecked, async (source: string, { url, json }: { url?: string; json?: boolean }) => {
-    const answer = await gatewayOf(url).post('/rejections/recheck', { source })
+    const api = gatewayOf(url)
+    const answer = await ofNamed(api, 'source', source, api.post('/rejections/recheck', { source }))
     const counts = answer.json<Rechecked>()
     if (json) await printJson(answer.text)
     else

@@ -6,6 +6,7 @@ import type { BegunReplay, DryRun, EventReplays, Replay } from '../client/api-ty
 import { does, type ExitCode, examples, exit, Failure, gatewayEnds } from './command.ts'
 import { type FilterOptions, filtering, filterOf } from './event-filter.ts'
 import { type GatewayApi, gatewayOf, reaching } from './gateway-api.ts'
+import { ofNamed } from './known-names.ts'
 import { print, printJson } from './listing.ts'
 import { counted, plainText } from './text.ts'
 
@@ -32,8 +33,12 @@ export function defineReplay(command: Command): void {
     .option('--no-wait', 'does not wait until all are delivered')
     .option('--json', 'the answer as JSON')
   does(command, (id: string | undefined, options: ReplayOptions) => {
+    const hasFilter = Object.values(filterOf(options)).some(value => value !== undefined)
+    // Who gives both means to narrow it down, and it would be sent all the same.
+    if (id !== undefined && hasFilter) throw new Failure(exit.mistaken, 'Give an id or filters, not both.')
     const api = gatewayOf(options.url)
-    return id === undefined ? replayAll(api, options) : replayOne(api, id, options)
+    const asked = id === undefined ? replayAll(api, options) : replayOne(api, id, options)
+    return ofNamed(api, 'subscription', options.subscription, asked)
   })
   examples(
     command,

@@ -65,7 +65,13 @@ test('init writes what a start needs, says what comes next, and overwrites nothi
   expect(readFileSync(join(at, '.gitignore'), 'utf8')).toBe('*.log\ndata/\nnode_modules/\n')
   const again = await runCommand(['init', at])
   expect(again).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('is there already') })
-  expect(await runCommand(['init', join(folder, 'none')])).toMatchObject({ code: 1 })
+  const made = join(folder, 'made')
+  expect(await runCommand(['init', made])).toMatchObject({ code: 0, stdout: done.stdout })
+  expect(statSync(made).mode & 0o777).toBe(0o700)
+  expect(await runCommand(['init', join(at, 'package.json', 'inbox')])).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('cannot be made'),
+  })
 
   const before = await runCommand(['doctor', '--json'], { cwd: at, env: { PORT: '9' } })
   expect(before.code).toBe(0)
