@@ -11,6 +11,8 @@ export function sqliteSearch({ path, payloadOf }: { path: string; payloadOf: rea
 }
 
 function parts(db: Sqlite.Database, path: string, payloadOf: readonly string[], remade: () => void) {
+  // It reads the log from one end to the other: what it has read it does not read again.
+  db.pragma('cache_size = -1024')
   const reading = kyselyOver(async (sql, parameters) => ({ rows: db.prepare(sql).all(...parameters) as never[] }))
   const index = sqliteSearchIndex(path, db)
   return {

@@ -20,13 +20,16 @@ let refMerge: RefMerge | undefined
 let mergeTimer: NodeJS.Timeout | undefined
 let mergeHasFailed = false
 /** Since when so many commands came: whether there is time for merging. */
-let moment = { at: performance.now(), commands: 0 }
+let moment = { at: performance.now(), commands: 0, stepMs: 0 }
 let dead: Result | undefined
 
-/** Between two steps of merging refs: some milliseconds of work each. */
-const mergeEveryMs = 25
+/** Between two steps of merging refs, each a millisecond or two. */
+const mergeEveryMs = 10
 /** Commands a second beyond which it is left for later. */
 const mergeBelowRate = 2_000
+/** Beyond so many it has this share of the time. */
+const fewCommands = 50
+const mergeShare = 0.04
 /** What a ref writes into the WAL, or so. */
 const refBytes = 32
 /** After a step that failed, and while a reader keeps the WAL from being moved. */
@@ -103,11 +106,13 @@ function mergeIfQuiet(): void {
   const elapsed = now - moment.at
   if (elapsed < mergeEveryMs) return
   const rate = (moment.commands * 1_000) / elapsed
-  moment = { at: now, commands: 0 }
+  if (rate > fewCommands && elapsed < moment.stepMs / mergeShare) return
+  moment = { at: now, commands: 0, stepMs: 0 }
   if (rate > mergeBelowRate || checkpointer.isHeld || !isMergeDue()) return
   mergeHasFailed = !behind(mergeRefs)
   if (mergeHasFailed) refMerge = undefined
-  else behind(() => checkpointer.whileIdle())
+  moment.stepMs = performance.now() - now
+  if (!mergeHasFailed) behind(() => checkpointer.whileIdle())
 }
 
 function mergeRefs(): void {
