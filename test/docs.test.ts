@@ -5,8 +5,10 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, 
 import { tmpdir } from 'node:os'
 import { dirname, join, relative, resolve } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { auditActions } from '../src/api/audit-actions.ts'
 import { root as apiRoot, type InboxParts, inboxRoutes } from '../src/api/inbox.ts'
 import { deliveryListParameters, eventListParameters, pageParameters } from '../src/api/parameters.ts'
+import { problemForm } from '../src/api/problem.ts'
 import { routingPath } from '../src/api/route.ts'
 import { timelineParameters } from '../src/api/timeline.ts'
 import { commandNames, programWith } from '../src/cli/commands.ts'
@@ -170,12 +172,12 @@ describe('docs/api.md', () => {
     )
   })
 
-  test('names codes with the statuses that they have', () => {
+  test('names every code that the API answers, with its status', () => {
     const rows = [...page.matchAll(/^\| (\d{3}) \| ([^|]+) \|/gm)]
     const documented = rows.flatMap(([, status, cell]) =>
       [...cell!.matchAll(/`(\w+)`/g)].map(([, code]) => [code!, Number(status)] as const),
     )
-    expect(documented.length).toBeGreaterThan(9)
+    expect(documented.map(([code]) => code).toSorted()).toEqual(problemForm.shape.code.options.toSorted())
     expect(errorStatus).toMatchObject(Object.fromEntries(documented))
   })
 
@@ -190,6 +192,14 @@ describe('docs/api.md', () => {
     expect(documented('Timeline')).toEqual(Object.keys(timelineParameters.shape).toSorted())
     expect(documented('Deliveries')).toEqual(Object.keys(deliveryListParameters.shape).toSorted())
     expect(documented('What did not get in')).toEqual(Object.keys(pageParameters.shape).toSorted())
+  })
+})
+
+describe('docs/tokens.md', () => {
+  test('names the actions of the audit log that there are', () => {
+    const [, section = ''] = read('docs/tokens.md').split('\n## The audit log\n')
+    const documented = [...section.matchAll(/^\| `(\w+\.\w+)` \|/gm)].map(([, action]) => action)
+    expect(documented).toEqual([...auditActions])
   })
 })
 

@@ -4,6 +4,7 @@ import { isoTime } from '../clock.ts'
 import { encodeId } from '../ids.ts'
 import type { AuditEntry } from '../store/audit.ts'
 import type { Store } from '../store/store.ts'
+import { auditActions } from './audit-actions.ts'
 import { type Cursors, paging } from './cursor.ts'
 import { listForm, timeForm } from './event-form.ts'
 import { pageParameters } from './parameters.ts'
@@ -16,7 +17,10 @@ export interface AuditRoutesParts {
 
 const listParameters = pageParameters.pick({ limit: true, cursor: true }).extend({
   actor: z.string().min(1, 'expected a name').max(63).meta({ description: "a token's name, or `admin`" }).optional(),
-  action: z.string().min(1, 'expected an action').max(63).meta({ description: 'such as `delivery.retry`' }).optional(),
+  action: z
+    .enum(auditActions, { error: `expected one of ${auditActions.join(', ')}` })
+    .meta({ description: 'what was done' })
+    .optional(),
 })
 
 const auditForm = z

@@ -4,6 +4,7 @@ import type { z } from '@hono/zod-openapi'
 import type { SecondLookParts } from '../ingest/second-look.ts'
 import type { KeptRequest, Page, PageOptions, Store } from '../store/store.ts'
 import type { Principal } from './access.ts'
+import type { AuditAction } from './audit-actions.ts'
 import { type Cursors, paging } from './cursor.ts'
 import { listForm } from './event-form.ts'
 import { pageParameters } from './parameters.ts'
@@ -29,7 +30,7 @@ interface BesideList<Entry, Form extends z.ZodType> extends Operation {
 }
 
 interface BesideBody<Params extends z.ZodObject> extends Operation {
-  audit: string
+  audit: AuditAction
   params: Params
   read(params: z.output<Params>): Promise<(KeptRequest & { source: string }) | undefined>
 }

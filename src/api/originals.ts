@@ -2,6 +2,7 @@
 import { wantsOriginal } from '../store/event-json.ts'
 import type { StoredEvent } from '../store/record.ts'
 import { allows, assertAllowed, type Principal } from './access.ts'
+import type { AuditAction } from './audit-actions.ts'
 
 /** `open`: of events whose type is in no catalogue, which have little else. */
 export type Originals = 'all' | 'open' | 'none'
@@ -21,6 +22,6 @@ export function carriesOriginal(event: Pick<StoredEvent, 'type'>, originals: Ori
 export function originalsAudit(
   { include }: { include?: readonly string[] | undefined },
   principal: Principal,
-): string | undefined {
+): AuditAction | undefined {
   return include?.includes('original') === true && allows(principal, 'raw') ? 'event.original' : undefined
 }

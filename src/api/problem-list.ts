@@ -86,3 +86,6 @@ export const problemList: Partial<Record<ErrorCode, ProblemEntry>> = {
   store_failed: { when: 'the store has failed', detail: 'the store has failed' },
   store_unreachable: { when: 'the database is away', detail: 'the database cannot be reached' },
 }
+
+/** Every code that an answer of the API may have; which methods a path takes is no route's own problem. */
+export const apiCodes = ['method_not_allowed', ...Object.keys(problemList)] as [ErrorCode, ...ErrorCode[]]

@@ -1,6 +1,7 @@
 // RFC 9457 problems for programs that hold a token: with a code, and what is wrong with which parameter.
 import { z } from '@hono/zod-openapi'
 import { AppError, type ErrorCode, type ErrorDetail, errorStatus } from '../errors.ts'
+import { apiCodes } from './problem-list.ts'
 
 export const problemType = 'application/problem+json'
 
@@ -9,7 +10,7 @@ export const problemForm = z
     type: z.literal('about:blank'),
     title: z.string(),
     status: z.number().int(),
-    code: z.enum(Object.keys(errorStatus) as [ErrorCode, ...ErrorCode[]]),
+    code: z.enum(apiCodes),
     detail: z.string(),
     errors: z
       .array(

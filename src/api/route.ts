@@ -6,6 +6,7 @@ import type { Context } from 'hono'
 import type { ErrorCode } from '../errors.ts'
 import type { Scope } from '../store/tokens.ts'
 import { assertAllowed, assertUnlimited, type Principal, type PrincipalVariables } from './access.ts'
+import type { AuditAction } from './audit-actions.ts'
 import { type Audited, askedFor, targetOf } from './auditing.ts'
 import { checkBody, readJson } from './body.ts'
 import { tagged } from './etag.ts'
@@ -58,7 +59,7 @@ export interface RouteDefinition<
   /** What a token must have; null: it takes none. */
   scope: Scope | null
   /** What the audit log calls it, where it is kept there: `delivery.retry`; a function where it depends on what is asked. */
-  audit?: string | ((query: z.output<Query>, principal: Principal) => string | undefined)
+  audit?: AuditAction | ((query: z.output<Query>, principal: Principal) => AuditAction | undefined)
   /** Takes what there are few of: where none is free it throws, before the audit log is written. Not of HEAD. */
   before?: (asked: Asked<Params, Query, Body>) => void
   /**

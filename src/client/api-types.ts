@@ -49,7 +49,7 @@ export type Problem = {
   type: 'about:blank'
   title: string
   status: number
-  code: 'bad_request' | 'bad_cursor' | 'bad_filter' | 'unreadable_body' | 'unauthenticated' | 'forbidden' | 'not_found' | 'method_not_allowed' | 'request_timeout' | 'subscription_in_config' | 'subscription_removed' | 'not_matching' | 'not_settled' | 'lane_not_held' | 'too_many_subscriptions' | 'token_name_taken' | 'too_many_tokens' | 'position_gone' | 'body_too_large' | 'uri_too_long' | 'idempotency_key_reused' | 'unavailable' | 'store_full' | 'store_busy' | 'store_readonly' | 'store_failed' | 'store_unreachable' | 'identity_provider_unavailable' | 'store_refused' | 'config_invalid' | 'internal'
+  code: 'method_not_allowed' | 'bad_request' | 'bad_cursor' | 'unauthenticated' | 'forbidden' | 'not_found' | 'subscription_in_config' | 'subscription_removed' | 'not_matching' | 'not_settled' | 'lane_not_held' | 'too_many_subscriptions' | 'token_name_taken' | 'too_many_tokens' | 'position_gone' | 'body_too_large' | 'idempotency_key_reused' | 'store_refused' | 'internal' | 'unavailable' | 'store_full' | 'store_busy' | 'store_readonly' | 'store_failed' | 'store_unreachable'
   detail: string
   /** what is wrong, each at its place */
   errors: {
@@ -1519,8 +1519,8 @@ export interface paths {
           cursor?: string | undefined
           /** a token's name, or `admin` */
           actor?: string | undefined
-          /** such as `delivery.retry` */
-          action?: string | undefined
+          /** what was done */
+          action?: 'event.raw' | 'event.original' | 'event.export' | 'event.replay' | 'replay.create' | 'replay.cancel' | 'delivery.retry' | 'lane.skip' | 'subscription.put' | 'subscription.delete' | 'subscription.pause' | 'subscription.resume' | 'subscription.test' | 'subscription.retry' | 'quarantine.raw' | 'quarantine.release' | 'quarantine.discard' | 'rejection.raw' | 'rejection.recheck' | 'conflict.raw' | 'token.make' | 'token.revoke' | undefined
         }
         header?: never
         path?: never
