@@ -6,12 +6,12 @@ import { type ListOptions, list, listing, shownTime } from './listing.ts'
 import type { Column } from './table.ts'
 
 const columns: readonly Column<AuditEntry>[] = [
-  { title: 'at', of: ({ at }) => shownTime(at) },
+  { title: 'at', of: ({ at }) => shownTime(at), time: true },
   { title: 'actor', of: ({ actor }) => actor, shrinks: true },
   { title: 'action', of: ({ action }) => action },
-  { title: 'target', of: ({ target }) => target, shrinks: true },
-  { title: 'answer', of: ({ status }) => status, right: true },
-  { title: 'address', of: ({ address }) => address },
+  { title: 'target', of: ({ target }) => target },
+  { title: 'answer', of: ({ status }) => status, right: true, drops: 2 },
+  { title: 'address', of: ({ address }) => address, drops: 1 },
   {
     title: 'detail',
     of: ({ detail }) => (Object.keys(detail).length > 0 ? JSON.stringify(detail) : ''),

@@ -4,11 +4,11 @@ import { shownTime } from './listing.ts'
 import type { Column } from './table.ts'
 
 export const eventColumns: readonly Column<Event>[] = [
-  { title: 'received', of: ({ receivedtime }) => shownTime(receivedtime) },
+  { title: 'received', of: ({ receivedtime }) => shownTime(receivedtime), time: true },
   { title: 'id', of: ({ id }) => id },
-  { title: 'source', of: sourceName, shrinks: true },
+  { title: 'source', of: sourceName, shrinks: true, drops: 1 },
   { title: 'type', of: ({ type }) => type, shrinks: true },
-  { title: 'subject', of: ({ subject }) => subject, shrinks: true },
+  { title: 'subject', of: ({ subject }) => subject },
 ]
 
 export function sourceName({ source }: Event): string {
@@ -27,9 +27,10 @@ export const deliveryColumns: readonly Column<Delivery>[] = [
   { title: 'id', of: ({ id }) => id },
   { title: 'subscription', of: ({ subscription }) => subscription, shrinks: true },
   { title: 'state', of: ({ state }) => state, colour: state => stateColours[state] },
-  { title: 'tries', of: ({ attemptsMade }) => attemptsMade, right: true },
-  { title: 'settled or due', of: ({ settledAt, dueAt }) => shownTime(settledAt ?? dueAt) },
-  { title: 'type', of: ({ type }) => type, shrinks: true },
-  { title: 'subject', of: ({ subject }) => subject, shrinks: true },
-  { title: 'event', of: ({ event }) => event, shrinks: true },
+  { title: 'tries', of: ({ attemptsMade }) => attemptsMade, right: true, drops: 2 },
+  { title: 'settled or due', of: ({ settledAt, dueAt }) => shownTime(settledAt ?? dueAt), time: true, drops: 4 },
+  { title: 'type', of: ({ type }) => type, shrinks: true, drops: 1 },
+  { title: 'subject', of: ({ subject }) => subject },
+  // `deliveries show` says it.
+  { title: 'event', of: ({ event }) => event, drops: 3 },
 ]

@@ -10,7 +10,7 @@ import { plainText } from './text.ts'
 
 const attemptColumns: readonly Column<Attempt>[] = [
   { title: 'try', of: ({ number }) => number, right: true },
-  { title: 'begun', of: ({ startedAt }) => shownTime(startedAt) },
+  { title: 'begun', of: ({ startedAt }) => shownTime(startedAt), time: true },
   { title: 'ms', of: ({ elapsedMs }) => elapsedMs, right: true },
   { title: 'result', of: ({ result }) => result },
   { title: 'status', of: ({ status }) => status, right: true },

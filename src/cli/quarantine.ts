@@ -8,10 +8,10 @@ import { type ListOptions, list, listing, print, printJson, printRaw, shownTime 
 import { type Column, fieldsOf } from './table.ts'
 
 const columns: readonly Column<QuarantinedRequest>[] = [
-  { title: 'received', of: ({ receivedAt }) => shownTime(receivedAt) },
+  { title: 'received', of: ({ receivedAt }) => shownTime(receivedAt), time: true },
   { title: 'id', of: ({ id }) => id },
   { title: 'source', of: ({ source }) => source, shrinks: true },
-  { title: 'bytes', of: ({ bytes }) => bytes, right: true },
+  { title: 'bytes', of: ({ bytes }) => bytes, right: true, drops: 1 },
   { title: 'reason', of: ({ reason }) => reason, shrinks: true },
 ]
 

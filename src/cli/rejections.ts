@@ -7,11 +7,11 @@ import { type ListOptions, list, listing, print, printJson, shownTime } from './
 import type { Column } from './table.ts'
 
 const columns: readonly Column<Rejection>[] = [
-  { title: 'received', of: ({ receivedAt }) => shownTime(receivedAt) },
+  { title: 'received', of: ({ receivedAt }) => shownTime(receivedAt), time: true },
   { title: 'id', of: ({ id }) => id },
   { title: 'source', of: ({ source }) => source, shrinks: true },
-  { title: 'answer', of: ({ status }) => status, right: true },
-  { title: 'address', of: ({ address }) => address },
+  { title: 'answer', of: ({ status }) => status, right: true, drops: 1 },
+  { title: 'address', of: ({ address }) => address, drops: 2 },
   { title: 'reason', of: ({ reason }) => reason, shrinks: true },
 ]
 

@@ -9,7 +9,7 @@ const red = (text: string) => (text === '0' ? undefined : ('red' as const))
 
 const sourceColumns: readonly Column<Stats['sources'][number]>[] = [
   { title: 'source', of: ({ name }) => name, shrinks: true },
-  { title: 'last received', of: ({ lastReceivedAt }) => shownTime(lastReceivedAt) },
+  { title: 'last received', of: ({ lastReceivedAt }) => shownTime(lastReceivedAt), time: true },
   { title: 'hour', of: ({ events }) => events.lastHour, right: true },
   { title: 'day', of: ({ events }) => events.lastDay, right: true },
   { title: 'quarantine', of: ({ quarantine }) => quarantine, right: true, colour: red },
@@ -24,7 +24,7 @@ const subscriptionColumns: readonly Column<Stats['subscriptions'][number]>[] = [
   { title: 'lag', of: ({ lag }) => lag, right: true },
   { title: 'retrying', of: ({ deliveries }) => deliveries.retrying, right: true },
   { title: 'dead', of: ({ deliveries }) => deliveries.dead, right: true, colour: red },
-  { title: 'oldest unsettled', of: ({ oldestUnsettledAt }) => shownTime(oldestUnsettledAt) },
+  { title: 'oldest unsettled', of: ({ oldestUnsettledAt }) => shownTime(oldestUnsettledAt), time: true },
 ]
 
 export const stats: Define = command => {

@@ -9,9 +9,9 @@ import { plainText } from './text.ts'
 
 const columns: readonly Column<Subscription>[] = [
   { title: 'name', of: ({ name }) => name },
-  { title: 'origin', of: ({ origin }) => origin },
+  { title: 'origin', of: ({ origin }) => origin, drops: 1 },
   { title: 'state', of: stateOf, colour: state => (state === 'delivering' ? 'green' : 'yellow') },
-  { title: 'position', of: ({ cursor }) => shownSequence(cursor), right: true },
+  { title: 'position', of: ({ cursor }) => shownSequence(cursor), right: true, drops: 2 },
   { title: 'lag', of: ({ lag }) => lag, right: true },
   { title: 'under way', of: ({ deliveries }) => underWay(deliveries), right: true },
   {
@@ -20,7 +20,7 @@ const columns: readonly Column<Subscription>[] = [
     right: true,
     colour: text => (text === '0' ? undefined : 'red'),
   },
-  { title: 'oldest unsettled', of: ({ oldestUnsettledAt }) => shownTime(oldestUnsettledAt) },
+  { title: 'oldest unsettled', of: ({ oldestUnsettledAt }) => shownTime(oldestUnsettledAt), time: true },
 ]
 
 function stateOf({ removedAt, problem, paused, breaker }: Subscription): string {

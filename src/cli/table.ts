@@ -8,8 +8,12 @@ type Colour = 'green' | 'yellow' | 'red' | 'dim'
 export interface Column<Item> {
   title: string
   of(item: Item): string | number | boolean | null | undefined
-  /** Cut where the terminal is too narrow for all. */
+  /** Cut where the terminal is too narrow for all. Never an id or a subject: they are there to be copied. */
   shrinks?: boolean
+  /** A time, which goes without its seconds where the terminal is too narrow. */
+  time?: boolean
+  /** Left out where that is not enough, the lowest first. */
+  drops?: number
   right?: boolean
   colour?(text: string): Colour | undefined
 }
@@ -17,10 +21,10 @@ export interface Column<Item> {
 const gap = 2
 const shrunkMin = 10
 
-/** Empty for no items. `width`: of the terminal; without one nothing is cut. */
+/** Empty for no items. `width`: of the terminal; without one nothing is cut, and what must stay whole may go beyond it. */
 export function tableOf<Item>(
   items: readonly Item[],
-  columns: readonly Column<Item>[],
+  all: readonly Column<Item>[],
   {
     width = process.stdout.isTTY ? process.stdout.columns : undefined,
     colours = hasColour,
@@ -30,9 +34,7 @@ export function tableOf<Item>(
   } = {},
 ): string {
   if (items.length === 0) return ''
-  const cells = items.map(item => columns.map(({ of }) => plainText(String(of(item) ?? '–'))))
-  const widths = columns.map(({ title }, index) => Math.max(title.length, ...cells.map(row => [...row[index]!].length)))
-  shrink(columns, widths, width)
+  const { columns, cells, widths } = fitted(items, all, width)
   const table = new Table({
     head: columns.map(({ title }) => styled(title, 'dim', colours)),
     chars: frameless,
@@ -50,10 +52,49 @@ export function tableOf<Item>(
     .join('\n')}\n`
 }
 
-function shrink(columns: readonly { shrinks?: boolean }[], widths: number[], width: number | undefined): void {
-  if (width === undefined) return
-  const total = () => widths.reduce((sum, each) => sum + each + gap, -gap)
-  for (let over = total() - width; over > 0; over = total() - width) {
+/** The columns for which there is room, with what stands in them. */
+function fitted<Item>(items: readonly Item[], all: readonly Column<Item>[], width = Number.POSITIVE_INFINITY) {
+  let cells = items.map(item => all.map(({ of }) => plainText(String(of(item) ?? '–'))))
+  const widthsOf = () => all.map(({ title }, at) => Math.max(title.length, ...cells.map(row => [...row[at]!].length)))
+  let widths = widthsOf()
+  if (total(widths) > width) {
+    cells = cells.map(row => row.map((text, at) => (all[at]!.time ? text.replace(/:\d\d(?=Z$)/, '') : text)))
+    widths = widthsOf()
+  }
+  const kept = keptOf(all, widths, width)
+  const columns = kept.map(at => all[at]!)
+  const shrunk = kept.map(at => widths[at]!)
+  shrink(columns, shrunk, width)
+  return { columns, cells: cells.map(row => kept.map(at => row[at]!)), widths: shrunk }
+}
+
+function total(widths: readonly number[]): number {
+  return widths.reduce((sum, each) => sum + each + gap, -gap)
+}
+
+/** Which columns stay, by their places. */
+function keptOf(all: readonly Column<never>[], widths: readonly number[], width: number): number[] {
+  const least = all.map(({ shrinks }, at) => (shrinks ? Math.min(widths[at]!, shrunkMin) : widths[at]!))
+  const fits = (places: ReadonlySet<number>) => total(least.filter((_, at) => places.has(at))) <= width
+  const places = new Set(all.keys())
+  const dropping = [...all.keys()].filter(at => all[at]!.drops !== undefined)
+  dropping.sort((a, b) => all[a]!.drops! - all[b]!.drops!)
+  const dropped: number[] = []
+  for (const at of dropping) {
+    if (fits(places)) break
+    places.delete(at)
+    dropped.unshift(at)
+  }
+  // A wide one that has gone may have left room for a narrow one that went before it.
+  for (const at of dropped) {
+    places.add(at)
+    if (!fits(places)) places.delete(at)
+  }
+  return [...all.keys()].filter(at => places.has(at))
+}
+
+function shrink(columns: readonly { shrinks?: boolean }[], widths: number[], width: number): void {
+  for (let over = total(widths) - width; over > 0; over = total(widths) - width) {
     const shrinking = widths.map((each, index) => (columns[index]!.shrinks && each > shrunkMin ? each : 0))
     const widest = Math.max(...shrinking)
     if (widest === 0) return

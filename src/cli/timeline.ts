@@ -8,16 +8,16 @@ import { type Column, tableOf } from './table.ts'
 import { plainJson } from './text.ts'
 
 const eventColumns: readonly Column<Event>[] = [
-  { title: 'time', of: ({ time }) => shownTime(time) },
-  { title: 'source', of: sourceName, shrinks: true },
+  { title: 'time', of: ({ time }) => shownTime(time), time: true },
+  { title: 'source', of: sourceName, shrinks: true, drops: 1 },
   { title: 'type', of: ({ type }) => type, shrinks: true },
-  { title: 'subject', of: ({ subject }) => subject, shrinks: true },
-  { title: 'status', of: ({ data }) => (data as { status?: { current?: string } })?.status?.current },
+  { title: 'subject', of: ({ subject }) => subject },
+  { title: 'status', of: ({ data }) => (data as { status?: { current?: string } })?.status?.current, drops: 2 },
   { title: 'id', of: ({ id }) => id },
 ]
 
 const linkedColumns: readonly Column<Timeline['subjects'][number]>[] = [
-  { title: 'subject', of: ({ subject }) => subject, shrinks: true },
+  { title: 'subject', of: ({ subject }) => subject },
   { title: 'namespace', of: ({ namespace }) => namespace, shrinks: true },
   { title: 'events', of: ({ events }) => events, right: true },
   { title: 'linked by', of: ({ via }) => via?.join(', ') ?? 'asked for', shrinks: true },

@@ -13,8 +13,12 @@ const columns: readonly Column<Token>[] = [
   { title: 'name', of: ({ name }) => name, shrinks: true },
   { title: 'scopes', of: ({ scopes }) => scopes.join(',') },
   { title: 'sources', of: ({ sources }) => sources?.join(',') ?? 'all', shrinks: true },
-  { title: 'last used', of: ({ usedAt }) => shownTime(usedAt) },
-  { title: 'ends', of: ({ expiresAt, revokedAt }) => (revokedAt === null ? shownTime(expiresAt) : 'revoked') },
+  { title: 'last used', of: ({ usedAt }) => shownTime(usedAt), time: true },
+  {
+    title: 'ends',
+    of: ({ expiresAt, revokedAt }) => (revokedAt === null ? shownTime(expiresAt) : 'revoked'),
+    time: true,
+  },
 ]
 
 type Reached = { url?: string; json?: boolean }

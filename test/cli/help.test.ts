@@ -3,10 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
+import { deliveryColumns, eventColumns } from '../../src/cli/columns.ts'
 import { commandNames } from '../../src/cli/commands.ts'
 import { itemsOf } from '../../src/cli/items.ts'
 import { type Column, tableOf } from '../../src/cli/table.ts'
 import { plainJson, plainText } from '../../src/cli/text.ts'
+import type { Delivery, Event } from '../../src/client/api-types.ts'
 import { runCommand } from '../support/command.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'postern-help-'))
@@ -84,6 +86,34 @@ describe('what is printed', () => {
     expect(lines(40)[1]).toMatch(/^evt_1234 {2}x+…$/)
     expect(lines(undefined)[1]).toBe(`evt_1234  ${'x'.repeat(60)}`)
     expect(tableOf([], columns)).toBe('')
+  })
+
+  test.each([
+    [80, 'received id type subject', 'id subscription state tries subject'],
+    [100, 'received id source type subject', 'id subscription state tries settled or due subject'],
+    [120, 'received id source type subject', 'id subscription state settled or due subject event'],
+  ])('within %i columns has ids and subjects whole', (width, ofEvents, ofDeliveries) => {
+    const id = 'evt_4sbh6p7b7x6phhgxthyvbxgpje'
+    const common = { subject: 'application/APP-1', type: 'loan_request.created', source: '/sources/loan-portal' }
+    const event = { id, receivedtime: '2026-01-31T12:00:59.123Z', ...common } as Event
+    const delivery = {
+      ...{ id: 'dlv_00000080000000000000000041', event: id, subscription: 'loan-book', state: 'succeeded' },
+      ...{ attemptsMade: 1, settledAt: '2026-01-31T12:00:59.123Z', ...common, subject: 'loan/K0Z1Q' },
+    } as unknown as Delivery
+    const tables = [
+      tableOf([event], eventColumns, { width, colours: false }),
+      tableOf([delivery], deliveryColumns, { width, colours: false }),
+    ]
+    for (const [index, titles] of [ofEvents, ofDeliveries].entries()) {
+      const lines = tables[index]!.trimEnd().split('\n')
+      expect(lines[0]!.replaceAll(/ +/g, ' ').replace('subscript…', 'subscription')).toBe(titles)
+      expect(Math.max(...lines.map(line => line.length))).toBeLessThanOrEqual(width)
+    }
+    expect(tables[0]).toMatch(/evt_4sbh6p7b7x6phhgxthyvbxgpje .*application\/APP-1$/m)
+    expect(tables[1]).toMatch(/^dlv_00000080000000000000000041 .*loan\/K0Z1Q/m)
+    // Where nothing is left to give way the line is longer, and the subject whole.
+    const long = { ...event, subject: `application/${'1'.repeat(100)}` }
+    expect(tableOf([long], eventColumns, { width, colours: false })).toMatch(/application\/1{100}$/m)
   })
 
   test('of a list is each item as it was written', () => {
