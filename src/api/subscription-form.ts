@@ -131,8 +131,9 @@ function described(
     problem,
     paused: row.paused === null ? null : { by: row.paused, at: timeOf(row.pausedAt) },
     cursor: sequenceText(row.cursor),
-    lag: Math.max(0, head - row.cursor),
-    oldestUnsettledAt: timeOf(oldestUnsettled),
+    // A removed one waits for nothing, however long the log grows.
+    lag: row.removedAt === null ? Math.max(0, head - row.cursor) : 0,
+    oldestUnsettledAt: row.removedAt === null ? timeOf(oldestUnsettled) : null,
     deliveries: countsOf(counts),
     lanesHeld: counts?.held ?? 0,
     ...options,

@@ -151,7 +151,11 @@ export function subscriptionRoutes(parts: DeliveryRoutesParts): ApiRoute[] {
   const pausing = (
     [
       ['pause', 'person', 'Pauses a subscription: what comes meanwhile waits in the log'],
-      ['resume', null, 'Resumes a subscription that a person or an answer of 410 has paused'],
+      [
+        'resume',
+        null,
+        'Resumes a subscription that a person or an answer of 410 has paused; an open breaker tries it at once',
+      ],
     ] as const
   ).map(([action, by, summary]) =>
     defineRoute(
@@ -171,6 +175,7 @@ export function subscriptionRoutes(parts: DeliveryRoutesParts): ApiRoute[] {
       async ({ params: { name } }) => {
         const row = assertThere(await asked(name))
         await deliveries.pause(row.number, by, clock.now())
+        if (by === null) await probeAtOnce(row)
         control.changed()
         if (by !== null) {
           announcer.announce('postern.subscription.paused', row.name, { refs: { subscription: row.name }, by })
@@ -187,6 +192,7 @@ export function subscriptionRoutes(parts: DeliveryRoutesParts): ApiRoute[] {
       name: 'testSubscription',
       tag,
       summary: 'Sends one made event now, which is stored nowhere, and answers with the outcome',
+      description: 'Where it succeeds and the breaker is open, what waits is tried at once.',
       scope: 'operate',
       audit: 'subscription.test',
       params: subscriptionPath,
@@ -204,6 +210,7 @@ export function subscriptionRoutes(parts: DeliveryRoutesParts): ApiRoute[] {
       const row = assertThere(await asked(name))
       const outcome = await control.test(row.name)
       if (outcome === undefined) throw new AppError('unavailable', 'this subscription is not at work here')
+      if (outcome.result === 'succeeded' && (await probeAtOnce(await asked(name)))) control.changed()
       return outcome
     },
   )
@@ -257,6 +264,12 @@ export function subscriptionRoutes(parts: DeliveryRoutesParts): ApiRoute[] {
     const body = await shown(found(await subscriptionRow(store, name)))
     // Nobody is told again.
     return { body: { ...body, ...(made === undefined ? {} : { secret: made }) }, status: isThere ? 200 : 201 }
+  }
+
+  /** Nobody waits for the end of a cool-down who knows better. Whether it was open. */
+  async function probeAtOnce({ number, breaker }: SubscriptionRow): Promise<boolean> {
+    // Where it has changed meanwhile it was tried.
+    return breaker.state === 'open' && deliveries.swapBreaker(number, breaker, { ...breaker, until: clock.now() })
   }
 
   async function asked(name: string): Promise<SubscriptionRow> {

@@ -58,7 +58,11 @@ export const subscriptions: Define = command => {
 
   const held = 'what comes meanwhile waits in the log; it survives restarts'
   acting(command, 'pause', `Delivers nothing to it until it is resumed: ${held}.`, name => `${name} is paused.`)
-  acting(command, 'resume', 'Delivers to it again, from where it was.', name => `${name} delivers again.`)
+  acting(command, 'resume', 'Delivers to it again, from where it was.', (name, answer) => {
+    const { problem, breaker } = answer as Pick<Subscription, 'problem' | 'breaker'>
+    if (problem !== null) return `${name} is resumed, and delivers nothing: ${problem}.`
+    return breaker.state === 'closed' ? `${name} delivers again.` : `${name}: its breaker is open, it is tried now.`
+  })
   acting(
     command,
     'retry',

@@ -1019,7 +1019,7 @@ export interface paths {
     }
   }
   '/subscriptions/{name}/resume': {
-    /** Resumes a subscription that a person or an answer of 410 has paused */
+    /** Resumes a subscription that a person or an answer of 410 has paused; an open breaker tries it at once */
     post: {
       parameters: {
         query?: never

@@ -339,7 +339,7 @@ export class Flow {
     for (const item of this.#hand.unbegun) this.#hand.giveBack(item, reason)
   }
 
-  /** Another node opened or closed it. */
+  /** Another node opened or closed it, or a person wants it tried. */
   #breakerAdopted(): void {
     if (this.#breaker.state.state !== 'closed') this.#giveBackUnbegun('its destination keeps failing')
     this.due()

@@ -1,5 +1,5 @@
 // A breaker as the store keeps it: every change is a swap of the state that is known to be stored, so that of several
-// nodes one opens it, and one makes the probe. Who loses adopts what is stored.
+// nodes one opens it, and one makes the probe, and that a person may ask for one. Who loses adopts what is stored.
 import type { Clock } from '../clock.ts'
 import type { BreakerState, Deliveries, SubscriptionRow } from '../store/deliveries.ts'
 import { Breaker } from './breaker.ts'
@@ -17,7 +17,7 @@ export interface KeptBreakerParts {
   row: Pick<SubscriptionRow, 'number' | 'breaker'>
   store: Pick<Deliveries, 'leaseMs' | 'owns' | 'subscriptions' | 'swapBreaker'>
   clock: Clock
-  /** It is as another node has left it. */
+  /** It is as another node or a person has left it. */
   adopted(): void
   failed(error: unknown): void
 }
@@ -100,7 +100,7 @@ export class KeptBreaker {
 
   /** As somebody read it, after so many changes. */
   seen(stored: BreakerState, changes: number): void {
-    if (!this.#shared || changes !== this.#changes || this.#writing !== undefined || this.#claiming) return
+    if (changes !== this.#changes || this.#writing !== undefined || this.#claiming) return
     if (!isSame(stored, this.#stored)) this.#adopt(stored)
   }
 

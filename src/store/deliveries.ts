@@ -272,7 +272,7 @@ export interface Deliveries {
   pause(subscription: number, by: 'person' | 'gone' | null, now: number): Promise<void>
   /** It stops feeding; its unsettled deliveries wait for `cancelRemoved`. */
   remove(subscription: number, now: number): Promise<void>
-  /** False where it is no longer as the caller knew it, as it was last read or written: another node has changed it. */
+  /** False where it is no longer as the caller knew it, as it was last read or written: another node or a person has changed it. */
   swapBreaker(subscription: number, known: BreakerState, breaker: BreakerState): Promise<boolean>
   /**
    * Cancels all that is not settled of one subscription, in small steps; how many. `whileRemoved`: it ends where the

@@ -99,13 +99,14 @@ export class SubscriptionChanges {
   }
 
   /** Whether it was as it was known. */
-  async swapBreaker(subscription: number, known: BreakerState | undefined, breaker: BreakerState): Promise<boolean> {
-    let update = this.#db
+  async swapBreaker(subscription: number, known: BreakerState, breaker: BreakerState): Promise<boolean> {
+    const { numUpdatedRows } = await this.#db
       .updateTable('subscriptions')
       .set({ breaker: breakerText(breaker) })
       .where('number', '=', subscription)
-    if (known !== undefined) update = update.where('breaker', '=', breakerText(known))
-    return (await update.executeTakeFirst()).numUpdatedRows > 0
+      .where('breaker', '=', breakerText(known))
+      .executeTakeFirst()
+    return numUpdatedRows > 0
   }
 
   async addReplay({ key, now, first, ...fields }: NewReplay): Promise<{ replay: Replay; repeated: boolean }> {

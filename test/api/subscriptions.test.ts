@@ -282,6 +282,8 @@ describe('made here', () => {
       expectProblem(await post(`/subscriptions/gone/${action}`), 409, 'subscription_removed')
     }
     await send('gone.one')
+    const lagging = 'it feeds nothing more, and lags behind nothing'
+    expect(await get('gone'), lagging).toMatchObject({ lag: 0, oldestUnsettledAt: null })
     const again = shown(await put('gone', { types: ['gone.*'], to: { url: subscriber.url } }), 201)
     expect(again).toMatchObject({ removedAt: null, lag: 0 })
     expect(again.secret).toMatch(/^whsec_/)
@@ -336,6 +338,36 @@ test('all dead ones of a subscription are tried again with a fresh budget', asyn
   } finally {
     await broken.close()
   }
+})
+
+describe('one whose breaker is open is tried at once', () => {
+  let shut: Subscriber
+  beforeAll(async () => {
+    shut = await startSubscriber({ behaviour: answers(500) })
+    const breaker = { failures: 1, coolDownMs: 600_000 }
+    const retry = { scheduleMs: [0, 0, 0, 0, 0], jitter: 0 }
+    shown(await put('shut', { types: ['shut.*'], breaker, retry, to: { url: shut.url } }), 201)
+  })
+  afterAll(() => shut.close())
+  const breaker = async () => ((await get('shut')).breaker as { state: string }).state
+
+  test.each(['resume', 'test'])('after a %s', async action => {
+    shut.behave(answers(500))
+    await send('shut.one')
+    await until('it is open', async () => (await breaker()) === 'open')
+    shut.behave(answers(204))
+    shown(await post(`/subscriptions/shut/${action}`), 200)
+    await until('it is closed', async () => (await breaker()) === 'closed')
+  })
+
+  test('but not after a test that failed', async () => {
+    shut.behave(answers(500))
+    await send('shut.two')
+    await until('it is open', async () => (await breaker()) === 'open')
+    const before = (await get('shut')).breaker
+    shown(await post('/subscriptions/shut/test'), 200)
+    expect((await get('shut')).breaker).toEqual(before)
+  })
 })
 
 describe('refused', () => {

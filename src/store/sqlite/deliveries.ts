@@ -96,11 +96,7 @@ export function sqliteDeliveries({ writer, queries, reading, writing }: Delivery
     setRevision: revision => changes.setRevision(revision),
     pause: (subscription, by, now) => changes.pause(subscription, by, now),
     remove: (subscription, now) => changes.remove(subscription, now),
-    // Nobody else changes it.
-    async swapBreaker(subscription, _, breaker) {
-      await changes.swapBreaker(subscription, undefined, breaker)
-      return true
-    },
+    swapBreaker: (subscription, known, breaker) => changes.swapBreaker(subscription, known, breaker),
     cancel: (subscription, now, whileRemoved = false) =>
       steps(() => run<number>({ op: 'cancel', subscription, replay: null, now, whileRemoved })),
     async cancelRemoved(before, now) {
