@@ -22,7 +22,7 @@ export const backup: Define = command => {
       return backedUp(settings.path, resolve(file), json ?? false)
     }),
   )
-  examples(command, ['postern backup /backups/postern-$(date +%F).db', 'postern backup copy.db --json'], [0, 1, 2])
+  examples(command, ['postern backup /backups/postern-$(date +%F).db', 'postern backup copy.db --json'], [0, 1, 2, 3])
 }
 
 async function backedUp(path: string, file: string, json: boolean): Promise<ExitCode> {

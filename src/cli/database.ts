@@ -17,7 +17,8 @@ export async function ofStore<Value>(work: () => Promise<Value>): Promise<Value>
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (error instanceof AppError && error.code !== 'store_unreachable') {
-      throw new Failure(exit.mistaken, sentence(error.message), { cause: error })
+      const ends = error.code === 'not_found' ? exit.notFound : exit.mistaken
+      throw new Failure(ends, sentence(error.message), { cause: error })
     }
     // ENOSPC, EACCES, SQLITE_FULL and their like say enough.
     if (typeof code === 'string' && !(error instanceof AppError)) {

@@ -1,6 +1,8 @@
 // `postern events export`: lines of JSON as fast as they are taken, in constant memory. One that is cut goes on behind its
 // last whole line.
+import { existsSync } from 'node:fs'
 import { open } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import { type ExitCode, exit, Failure } from './command.ts'
 import type { GatewayApi, Query } from './gateway-api.ts'
@@ -75,7 +77,10 @@ const standardOutput: Output = {
 async function created(path: string): Promise<Output> {
   const refused = (error: unknown) => {
     const { code, message } = error as NodeJS.ErrnoException
-    return new Failure(exit.mistaken, `--output: ${code === 'EEXIST' ? 'the file is there already' : message}`)
+    const folder = dirname(path)
+    const isLost = code === 'ENOENT' && !existsSync(folder)
+    const why = isLost ? `there is no folder ${folder}` : code === 'EEXIST' ? 'the file is there already' : message
+    return new Failure(exit.mistaken, `--output: ${why}`)
   }
   const file = await open(path, 'wx', 0o600).catch(error => {
     throw refused(error)

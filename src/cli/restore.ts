@@ -51,5 +51,5 @@ export const restore: Define = command => {
       return exit.done
     }),
   )
-  examples(command, ['postern restore /backups/postern-2026-03-01.db'], [0, 1, 2])
+  examples(command, ['postern restore /backups/postern-2026-03-01.db'], [0, 1, 2, 3])
 }

@@ -49,7 +49,9 @@ export async function sendAll(url: string, source: Source, options: Sending): Pr
   const remembered: SampleRequest[] = []
   let first: Sent['first']
   let ended = 0
+  let repeatable = 0
   let owed = 0
+  let left = Math.floor((count * duplicates) / 100)
   const bar = progress(count)
 
   const sendOne = async (request: SampleRequest, meantAt: number, isNew: boolean) => {
@@ -68,7 +70,7 @@ export async function sendAll(url: string, source: Source, options: Sending): Pr
       const elapsed = performance.now() - meantAt
       if (known === undefined) times.set(key, [elapsed])
       else known.push(elapsed)
-      if (isNew && duplicates > 0 && answer.statusCode < 300) remembered[ended % rememberedMax] = request
+      if (isNew && duplicates > 0 && answer.statusCode < 300) remembered[repeatable++ % rememberedMax] = request
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException
       const reason = code ?? message
@@ -87,9 +89,14 @@ export async function sendAll(url: string, source: Source, options: Sending): Pr
     if (early > 1) await after(early, undefined, { signal: stopping.signal }).catch(() => {})
     while (inFlight.size >= inFlightMax) await Promise.race(inFlight)
     owed += duplicates
-    const again =
-      owed >= 100 ? remembered[Math.floor(Math.random() * Math.min(remembered.length, rememberedMax))] : undefined
-    if (again !== undefined) owed -= 100
+    // Where they are sent faster than answered, those that are owed come at the end, once there is one to send again.
+    const isLast = left > 0 && left >= count - index
+    while (isLast && remembered.length === 0 && inFlight.size > 0) await Promise.race(inFlight)
+    const again = owed >= 100 || isLast ? remembered[Math.floor(Math.random() * remembered.length)] : undefined
+    if (again !== undefined) {
+      owed -= 100
+      left--
+    }
     const running = sendOne(
       again ?? (await make()),
       rate === undefined ? performance.now() : meantAt,

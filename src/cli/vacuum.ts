@@ -23,7 +23,7 @@ export const vacuum: Define = command => {
         )
       }
       const { path } = settings
-      if (!existsSync(path)) throw new Failure(exit.mistaken, `There is no inbox at ${path}.`)
+      if (!existsSync(path)) throw new Failure(exit.notFound, `There is no inbox at ${path}.`)
       const { hold } = await import('../store/sqlite/store.ts')
       const { openWriter } = await import('../store/sqlite/open.ts')
       const lock = hold(path)
@@ -52,5 +52,5 @@ export const vacuum: Define = command => {
       }
     }),
   )
-  examples(command, ['postern vacuum'], [0, 1, 2])
+  examples(command, ['postern vacuum'], [0, 1, 2, 3])
 }

@@ -104,8 +104,8 @@ describe('a backup', () => {
     const other = await postern(['backup', join(folder, 'other.db')])
     expect(other).toMatchObject({ code: 0, stderr: expect.stringContaining('POSTERN_KEY') })
     const nowhere = await postern(['backup', join(folder, 'none', 'backup.db')])
-    expect(nowhere.code).toBeGreaterThan(0)
-    expect((await postern(['backup', join(folder, 'x.db')], join(folder, 'no.db'))).code).toBe(1)
+    expect(nowhere).toMatchObject({ code: 1, stderr: `There is no folder ${join(folder, 'none')}.\n` })
+    expect((await postern(['backup', join(folder, 'x.db')], join(folder, 'no.db'))).code).toBe(3)
   })
 
   test('of any rights is restored to a file that its owner alone reads', async () => {
@@ -186,7 +186,8 @@ describe('a backup', () => {
         return postern(['restore', from], own).then(ran => ({ ...ran, same: readFileSync(own).equals(before) }))
       }),
     )
-    expect(ended.map(({ code, same }) => ({ code, same }))).toEqual(ended.map(() => ({ code: 1, same: true })))
+    expect(ended.map(({ code, same }) => [code, same])).toEqual([1, 1, 1, 3].map(code => [code, true]))
+    for (const [index, from] of [damaged, text].entries()) expect(ended[index]!.stderr).toContain(`${from} is `)
     expect(ended.map(({ stderr }) => /damaged|no inbox|newer version|there is no file/i.exec(stderr)?.[0])).toEqual([
       expect.stringMatching(/damaged|no inbox/),
       'no inbox',

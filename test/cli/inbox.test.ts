@@ -216,6 +216,10 @@ describe('events', () => {
     expect(lines.map(line => (JSON.parse(line) as { id: string }).id)).toEqual(ids)
     expect(lines[0]).toContain(digits)
     expect(await postern('events', 'export', '--output', file)).toMatchObject({ code: 1 })
+    expect(await postern('events', 'export', '--output', join(folder, 'none', 'x'))).toMatchObject({
+      code: 1,
+      stderr: `--output: there is no folder ${join(folder, 'none')}\n`,
+    })
     expect(readFileSync(file, 'utf8').trimEnd().split('\n')).toEqual(lines)
   })
 

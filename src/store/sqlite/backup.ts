@@ -22,7 +22,7 @@ export interface BackedUp {
 /** Some 8 MB: after each the copy can be called off. */
 const pagesAtOnce = 2_000
 
-/** Throws AppError where it cannot be made, `bad_request` where `to` is there already. */
+/** Throws AppError where it cannot be made: `not_found` without an inbox, `bad_request` where `to` cannot be, or is there. */
 export async function backUp(
   path: string,
   to: string,
@@ -31,7 +31,8 @@ export async function backUp(
 ): Promise<BackedUp> {
   const partial = `${to}.partial`
   assertFree(to)
-  if (!existsSync(path)) throw new AppError('store_failed', `there is no inbox at ${path}`)
+  if (!existsSync(path)) throw new AppError('not_found', `there is no inbox at ${path}`)
+  if (!existsSync(dirname(to))) throw new AppError('bad_request', `there is no folder ${dirname(to)}`)
   const db = openReader(path)
   try {
     // Pins one state of it: what is committed meanwhile is not part of the copy, and does not make it begin anew.
@@ -68,21 +69,24 @@ export function removeDatabase(path: string): void {
   for (const end of ['', '-wal', '-shm', '-journal']) rmSync(`${path}${end}`, { force: true })
 }
 
-/** Reads all of a file that nobody works on; it has no write-ahead log afterwards. Throws AppError where it is damaged. */
-export function checkInbox(path: string): BackedUp {
-  return ofInbox(path, db => {
+/**
+ * Reads all of a file that nobody works on; it has no write-ahead log afterwards. Throws AppError where it is damaged.
+ * `named`: what people know it by, where that is a copy of it.
+ */
+export function checkInbox(path: string, named = path): BackedUp {
+  return ofInbox(path, named, db => {
     const found = db.pragma('integrity_check(5)') as { integrity_check: string }[]
     if (found[0]?.integrity_check === 'ok') return
-    throw new AppError('store_failed', `${path} is damaged: ${found.map(row => row.integrity_check).join('; ')}`)
+    throw new AppError('store_failed', `${named} is damaged: ${found.map(row => row.integrity_check).join('; ')}`)
   })
 }
 
 /** The same of one that was checked before, for what was changed since: without reading all of it again. */
 export function describeInbox(path: string): BackedUp {
-  return ofInbox(path, () => {})
+  return ofInbox(path, path, () => {})
 }
 
-function ofInbox(path: string, check: (db: Sqlite.Database) => void): BackedUp {
+function ofInbox(path: string, named: string, check: (db: Sqlite.Database) => void): BackedUp {
   const db = new Sqlite(path, { fileMustExist: true })
   try {
     db.pragma('journal_mode = DELETE')
@@ -91,7 +95,9 @@ function ofInbox(path: string, check: (db: Sqlite.Database) => void): BackedUp {
     return { bytes: statSync(path).size, epoch, head, counts: countsOf(db) }
   } catch (error) {
     if (error instanceof AppError) throw error
-    throw new AppError('store_failed', `${path} is no inbox of Postern (${(error as Error).message})`, { cause: error })
+    throw new AppError('store_failed', `${named} is no inbox of Postern (${(error as Error).message})`, {
+      cause: error,
+    })
   } finally {
     db.close()
   }

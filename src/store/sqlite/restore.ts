@@ -1,6 +1,15 @@
 // An inbox put in the place of another, from a backup. The log gets a new epoch and goes on far behind every position
 // that was handed out; what was there before is kept beside it.
-import { copyFileSync, createReadStream, createWriteStream, existsSync, linkSync, renameSync, rmSync } from 'node:fs'
+import {
+  copyFileSync,
+  createReadStream,
+  createWriteStream,
+  existsSync,
+  linkSync,
+  renameSync,
+  rmSync,
+  statSync,
+} from 'node:fs'
 import { dirname } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { AppError } from '../../errors.ts'
@@ -28,7 +37,8 @@ export interface RestoreOptions {
 
 /** Throws AppError: where a gateway has the database open, or `from` is no whole inbox. Then nothing is changed. */
 export async function restore(from: string, path: string, { gap, stamp }: RestoreOptions): Promise<Restored> {
-  if (!existsSync(from)) throw new AppError('store_failed', `there is no file ${from}`)
+  if (!existsSync(from)) throw new AppError('not_found', `there is no file ${from}`)
+  if (!statSync(from).isFile()) throw new AppError('bad_request', `${from} is no file`)
   const lock = hold(path)
   const next = `${path}.restoring`
   try {
@@ -36,7 +46,7 @@ export async function restore(from: string, path: string, { gap, stamp }: Restor
     await copyPrivately(from, next)
     // Of a file that was copied as it lay there, its newest part.
     if (existsSync(`${from}-wal`)) await copyPrivately(`${from}-wal`, `${next}-wal`)
-    const backup = checkInbox(next)
+    const backup = checkInbox(next, from)
     await lackingMigrations(next)
     await bringUpToDate(next)
     const head = Math.max(backup.head, headOf(path)) + gap
