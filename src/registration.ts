@@ -61,6 +61,8 @@ export interface Wanted {
 }
 
 export interface Registrations<Options extends SourceOptions = SourceOptions> {
+  /** What the `api` of such a source is like, for who has set none. */
+  apiExample: string
   /** Secrets of options that only registering needs. Others have made them: they are never minted. */
   secrets?(options: Options): readonly SecretUse[]
   /** The readings, in order. Their answers go to `read` and to `wanted`. */

@@ -29,6 +29,8 @@ const method = 'POST'
 const path = '/hooks/v2/registrations'
 
 export const registrations: Registrations<RegistrationOptions> = {
+  apiExample:
+    "{ baseUrl: 'https://lendingsandbox.crbcos.com', auth: { kind: 'oauth', tokenUrl: '…', clientId: '…', clientSecret: secret('ARIX_API_SECRET') } }",
   secrets: ({ registration }) => secretUses(registration?.clientSecret ?? [], 'foreign'),
   readings: () => [{ method: 'GET', path }],
   read([answer], { options }) {

@@ -25,6 +25,8 @@ type Context = RegistrationContext<RegistrationOptions>
 const contentType = 'json'
 
 export const registrations: Registrations<RegistrationOptions> = {
+  apiExample:
+    "{ baseUrl: 'https://core.example.com/fineract-provider/api/v1', auth: { kind: 'basic', username: 'postern', password: secret('EMBARC_API_PASSWORD') } }",
   readings: context => [
     request('GET', '/hooks', context),
     { ...request('GET', '/hooks/template', context), optional: true },

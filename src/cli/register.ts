@@ -13,6 +13,7 @@ import {
   comparedColumns,
   comparedJson,
   nameOf,
+  noApi,
   type Opened,
   openSource,
   openVendorSide,
@@ -44,7 +45,7 @@ export const register: Define = command => {
     .option('--beside', "leaves another system's registration of the same event, and makes one beside it")
     .option('--force', 'also with a publicUrl that the vendor cannot reach')
     .option('--show-secrets', 'prints URLs with their tokens, and the secrets to paste')
-    .option('--json', 'one line of JSON for each; with --yes or --dry-run')
+    .option('--json', 'as JSON, one line for each registration; with --yes or --dry-run')
   does(command, registered)
   examples(
     command,
@@ -63,10 +64,20 @@ async function registered(name: string, options: RegisterOptions): Promise<ExitC
   const unreachable = publicUrlProblem(opened.publicUrl)
   if (opened.registrations === undefined) {
     if (unreachable !== undefined) process.stderr.write(`Mind that ${unreachable}.\n`)
-    await print(guideOf(opened, options.showSecrets ?? false))
+    await printGuide(opened, options)
     return exit.done
   }
-  if (unreachable !== undefined && !options.force) {
+  if (opened.call === undefined) {
+    const lacking = noApi(opened.source.name, opened.registrations)
+    const reasons = [lacking, ...(unreachable === undefined ? [] : [unreachable])]
+    process.stderr.write(
+      `Nothing is registered:\n${reasons.map(reason => `  - ${reason}\n`).join('')}By hand, at the vendor's:\n`,
+    )
+    await printGuide(opened, options)
+    return exit.mistaken
+  }
+  if (unreachable !== undefined && options.dryRun) process.stderr.write(`Mind that ${unreachable}.\n`)
+  else if (unreachable !== undefined && !options.force) {
     throw new Failure(exit.mistaken, `Nothing is registered: ${unreachable}. --force does it all the same.`)
   }
   return byApi(opened, opened.registrations, options)
@@ -153,20 +164,31 @@ async function agreed(question: string): Promise<boolean> {
 }
 
 /** What to enter where, for vendors without an API that one may call. */
-function guideOf({ source, url }: Opened, showSecrets: boolean): string {
+async function printGuide({ source, url }: Opened, { showSecrets = false, json }: RegisterOptions): Promise<void> {
   const { adapter, options, check } = source
-  const steps =
-    adapter.guide?.(url, options) ?? adapter.setup(url, options).map((step, index) => `${index + 1}. ${step}`)
+  const guide = adapter.guide?.(url, options)
+  const setup = adapter.setup(url, options)
+  const steps = guide ?? setup.map((step, index) => `${index + 1}. ${step}`)
   const uses = (check?.secrets ?? []).filter(({ kind }) => kind !== 'rsa-public-key' && kind !== 'foreign')
-  const secrets = uses.map(
-    ({ secret }) => `${secret.name}: ${!secret.resolved ? 'not set yet' : showSecrets ? secret.values()[0] : '***'}`,
-  )
+  const secrets = uses.map(({ secret }): [name: string, value: string] => [
+    secret.name,
+    !secret.resolved ? 'not set yet' : showSecrets ? String(secret.values()[0]) : '***',
+  ])
+  const keys = (check?.secrets ?? []).filter(({ kind }) => kind === 'rsa-public-key').map(({ secret }) => secret.name)
+  if (json) {
+    const told = { source: source.name, url, steps: guide ?? setup, secrets: Object.fromEntries(secrets), keys }
+    await print(`${plainJson(JSON.stringify(told))}\n`)
+    return
+  }
   const masked = !showSecrets && (uses.length > 0 || source.hasPathToken)
-  return [
+  const lines = [
     `${source.name}  ${url}`,
     ...steps,
-    ...(secrets.length === 0 ? [] : ['The secrets that the vendor must have:', ...secrets.map(line => `  ${line}`)]),
+    ...(secrets.length === 0
+      ? []
+      : ['The secrets that the vendor must have:', ...secrets.map(([name, value]) => `  ${name}: ${value}`)]),
+    ...keys.map(name => `The vendor's public key is set here as ${name}.`),
     ...(masked ? ['--show-secrets prints what is *** here.'] : []),
-    '',
-  ].join('\n')
+  ]
+  await print(`${lines.join('\n')}\n`)
 }

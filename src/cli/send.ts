@@ -1,7 +1,7 @@
 // `postern send`: signed, realistic requests of a vendor to any gateway, one to try it or many to see what it bears.
 import { availableParallelism } from 'node:os'
 import type { Source } from '../ingest/source.ts'
-import { curlOf, signedSample } from '../signed-sample.ts'
+import { curlOf, signedSample, targetOf } from '../signed-sample.ts'
 import { type Define, does, type ExitCode, examples, exit, Failure, wholeNumber } from './command.ts'
 import { configured, resolveSecretsOf, sourceNamed } from './configured.ts'
 import { corrupted } from './corrupted.ts'
@@ -36,7 +36,7 @@ export const send: Define = command => {
     .option('--corrupt', 'all of them fail their check')
     .option('--list', 'prints the types, and sends nothing')
     .option('--dry-run', 'prints one as a curl line, with its credentials, and sends nothing')
-    .option('--json', 'the result as JSON')
+    .option('--json', 'the result as JSON; with --dry-run the request')
   does(command, sent)
   examples(
     command,
@@ -70,7 +70,13 @@ async function sent(name: string | undefined, type: string | undefined, options:
     return options.corrupt ? corrupted(source, signed) : signed
   }
   if (options.dryRun) {
-    await print(`${curlOf(source, await make(), url)}\n`)
+    const request = await make()
+    const { method, headers, body } = request
+    await print(
+      options.json
+        ? `${plainJson(JSON.stringify({ method, url: `${url}${targetOf(source, request)}`, headers, body }))}\n`
+        : `${curlOf(source, request, url)}\n`,
+    )
     return exit.done
   }
   return told(await sendAll(url, source, { ...options, connections: 8 * availableParallelism(), make }), options)

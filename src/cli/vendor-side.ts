@@ -37,13 +37,12 @@ export async function openSource(given: string, showSecrets: boolean): Promise<O
 /** Throws Failure where the source has no `api` to call. */
 export function openVendorSide(opened: Opened, registrations: Registrations, beside: boolean): VendorSide {
   const { source, publicUrl, call, conceal } = opened
-  if (call === undefined) {
-    throw new Failure(
-      exit.mistaken,
-      `sources.${source.name}.api is not set. The vendor's API is called by it: api: { baseUrl, auth: { kind: 'oauth', … } }`,
-    )
-  }
+  if (call === undefined) throw new Failure(exit.mistaken, noApi(source.name, registrations))
   return vendorSide({ source, registrations, publicUrl, call, conceal, uuid: randomUUID, beside })
+}
+
+export function noApi(name: string, { apiExample }: Registrations): string {
+  return `sources.${name}.api is not set. The vendor's API is called by it: api: ${apiExample}`
 }
 
 const exitOf = {

@@ -143,13 +143,16 @@ describe('postern register', () => {
     const { code, err } = await run('register arix --yes', env)
     expect([code, err]).toEqual([1, expect.stringMatching(/^Nothing is registered: publicUrl is \S+/)])
     expect(vendor.requests).toEqual([])
-    expect(await run('register arix --dry-run --force', env)).toMatchObject({ code: 0 })
+    expect(await run('register arix --dry-run', env)).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('LoanStatusUpdated'),
+      err: expect.stringMatching(/^Mind that publicUrl is \S+ which no vendor can reach\.\n/),
+    })
   })
 
   test('names what must be put right, and ends with a code for it', async () => {
     const refused = [
       ['nobody', {}, 3, 'There is no such source; there are: arix, silent'],
-      ['silent', {}, 1, 'sources.silent.api is not set'],
       ['arix', { ARIX_PASSWORD: '' }, 1, 'sources.arix.check: the secret ARIX_PASSWORD is not set'],
       ['arix', { ARIX_API_TOKEN: '' }, 1, 'sources.arix.api: the secret ARIX_API_TOKEN is not set'],
       ['arix', { ARIX_API_TOKEN: 'another-token' }, 5, 'the vendor answered 401: denied'],
@@ -159,6 +162,25 @@ describe('postern register', () => {
       refused.map(([, , code, text]) => ({ code, err: expect.stringContaining(text), out: '' })),
     )
     expect(vendor.changes()).toEqual([])
+  })
+
+  test('says all that is missing at once, and what to do by hand', async () => {
+    const env = { PUBLIC_URL: 'http://127.0.0.1:8080' }
+    const [arix, embarc, json] = await Promise.all([
+      run('register silent', env),
+      run('register embarc'),
+      run('register receeve --dry-run --json'),
+    ])
+    expect(arix).toMatchObject({ code: 1, out: expect.stringContaining('ARIX_PASSWORD: ***') })
+    expect(arix.out).toMatch(/^1\. One registration an event/m)
+    expect(arix.err).toContain("sources.silent.api is not set. The vendor's API is called by it: api: { baseUrl: ")
+    expect(arix.err).toContain('which no vendor can reach')
+    expect(embarc.err).toContain("auth: { kind: 'basic'")
+    expect(JSON.parse(json.out)).toMatchObject({
+      source: 'receeve',
+      url: `${base}/receeve`,
+      keys: ['RECEEVE_PUBLIC_KEY'],
+    })
   })
 
   test('ends with 4 where the vendor does not answer', async () => {
@@ -180,6 +202,7 @@ describe('postern register', () => {
     expect(hidden.out).toContain('BALLERINE_SECRET: ***')
     expect(shown.out).toContain('BALLERINE_SECRET: the-shared-secret')
     expect(receeve).toMatchObject({ code: 0, out: expect.stringContaining(`2. URL: ${base}/receeve`) })
+    expect(receeve.out).toContain("The vendor's public key is set here as RECEEVE_PUBLIC_KEY.")
   })
 })
 

@@ -69,6 +69,13 @@ test('--dry-run prints a line that works when it is pasted', async () => {
   const { source } = listed.at(-1)!
   const { code, stdout } = await postern('send', source, '--dry-run')
   expect(code).toBe(0)
+  const json = JSON.parse((await postern('send', source, '--dry-run', '--json')).stdout)
+  expect(json).toEqual({
+    method: 'POST',
+    url: expect.stringMatching(`^${gateway.url}/hooks/${source}`),
+    headers: expect.any(Object),
+    body: expect.any(String),
+  })
   expect(execFileSync('sh', ['-c', stdout], { encoding: 'utf8' })).toContain('"accepted"')
 })
 
