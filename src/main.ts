@@ -13,6 +13,8 @@ const exitStoreFailed = 70
 const exitSpoolHolds = 75
 /** How long what has begun may take to end, in milliseconds. */
 const shutdownMs = 20_000
+/** Who started this process, as long as it lives. */
+const parent = process.ppid
 
 export async function main(): Promise<void> {
   // What it writes holds whole requests: the database and what SQLite keeps beside it, the search index, the spool.
@@ -53,6 +55,7 @@ function endWell(gateway: Gateway): void {
   }
   process.on('SIGTERM', signal => void end(signal))
   process.on('SIGINT', signal => void end(signal))
+  whenNpmIsGone(() => void end('the end of npm'))
   void gateway.store.failed.then(error => {
     storeFailed = true
     if (ending) return
@@ -61,4 +64,15 @@ function endWell(gateway: Gateway): void {
     // The requests that waited for it are being answered 503 at this moment.
     setTimeout(() => process.exit(exitStoreFailed), 500)
   })
+}
+
+/**
+ * A SIGTERM for npm or npx reaches the shell between it and this process, and no further: where that has ended, nobody is
+ * left to end this process, which would hold the database against the next start.
+ */
+function whenNpmIsGone(then: () => void): void {
+  if (process.env.npm_lifecycle_event !== 'start' && process.env.npm_lifecycle_event !== 'npx') return
+  setInterval(() => {
+    if (process.ppid !== parent) then()
+  }, 500).unref()
 }

@@ -1,6 +1,6 @@
 // `postern init`: a configuration to start from, for who has installed the package. It overwrites nothing.
 import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { basename, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { type Define, does, examples, exit, Failure } from './command.ts'
 import { print } from './listing.ts'
 import { packageFile, packageVersion } from './package.ts'
@@ -29,10 +29,10 @@ export const init: Define = command => {
     if (!hasPackage) write(at, 'package.json', packageJson(at), written)
     ignore(at, written)
     for (const name of written) await print(`${name}\n`)
-    process.stderr.write(nextSteps(folder, hasPackage))
+    process.stderr.write(nextSteps(folder, at))
     return exit.done
   })
-  examples(command, ['npx postern init', 'npx postern init inbox && cd inbox && npm install && npx postern'])
+  examples(command, ['npx postern init', 'npx postern init inbox'])
 }
 
 /** Secrets will lie in it, so a new one is its owner's alone. */
@@ -65,7 +65,7 @@ function packageJson(at: string): string {
     private: true,
     type: 'module',
     scripts: { start: 'postern', doctor: 'postern doctor' },
-    dependencies: { postern: packageVersion() },
+    dependencies: { postern: `file:${tarball()}` },
   }
   return `${JSON.stringify(content, null, 2)}\n`
 }
@@ -85,10 +85,24 @@ function ignore(at: string, written: string[]): void {
   written.push('.gitignore')
 }
 
-function nextSteps(folder: string, hasPackage: boolean): string {
+/** What `npm pack` makes. */
+function tarball(): string {
+  return `postern-${packageVersion()}.tgz`
+}
+
+/** How the package comes to the folder, unless it is there already. */
+function installing(at: string): string[] {
+  if (existsSync(join(at, 'node_modules', 'postern'))) return []
+  const clone = dirname(packageFile('package.json'))
+  // An installation has nothing that it could be packed of.
+  if (!existsSync(join(clone, 'src'))) return [`npm install …/${tarball()}   # as \`npm pack\` makes it in a clone`]
+  return [`npm pack '${plainText(clone)}'`, `npm install ./${tarball()}`]
+}
+
+function nextSteps(folder: string, at: string): string {
   const steps = [
     ...(folder === '.' ? [] : [`cd ${plainText(folder)}`]),
-    hasPackage ? 'npm install postern' : 'npm install',
+    ...installing(at),
     'npx postern               # starts it, and prints what to enter at each vendor',
     'npx postern send --list   # in another terminal: what to try it with',
     'npx postern doctor        # what is missing for production',

@@ -13,7 +13,7 @@ import {
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import Sqlite from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openSqliteStore } from '../../src/store/sqlite/store.ts'
@@ -57,7 +57,8 @@ test('init writes what a start needs, says what comes next, and overwrites nothi
   writeFileSync(join(at, '.gitignore'), '*.log')
   const done = await runCommand(['init'], { cwd: at })
   expect(done).toMatchObject({ code: 0, stdout: 'postern.config.ts\npackage.json\n.gitignore\n' })
-  expect(done.stderr).toContain('npx postern')
+  expect(done.stderr).toContain(`npm pack '${dirname(dirname(import.meta.dirname))}'`)
+  expect(done.stderr).toMatch(/npm install \.\/postern-\d+\.\d+\.\d+\.tgz\n +npx postern /)
   expect(JSON.parse(readFileSync(join(at, 'package.json'), 'utf8'))).toMatchObject({
     type: 'module',
     dependencies: { postern: expect.any(String) },

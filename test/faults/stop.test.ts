@@ -1,12 +1,15 @@
 // SIGTERM in mid-load: whoever had sent a request gets an answer, what was answered is stored, and the process ends.
 import { connect } from 'node:net'
+import { dirname, join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import type { GatewayProcess } from '../support/process.ts'
+import { hold } from '../../src/store/sqlite/store.ts'
+import { type GatewayProcess, startProcess } from '../support/process.ts'
 import { databaseIn, newFolder, removeFolder, startIn } from './gateway.ts'
 import { expectKept, inboxOf } from './inbox.ts'
 import { Load } from './load.ts'
 import { signedRequests } from './requests.ts'
 
+const root = dirname(dirname(import.meta.dirname))
 let folder: string
 let gateway: GatewayProcess | undefined
 
@@ -60,6 +63,25 @@ test('SIGTERM waits for no sender who stops half way', async () => {
   expect(await gateway.stop()).toEqual({ code: 0, signal: null })
   slow.destroy()
   expectKept(load.acknowledged, inboxOf(databaseIn(folder)))
+})
+
+test('under npm, whose shell passes no signal on, it ends when the shell does', async () => {
+  gateway = await startProcess({
+    node: '/bin/sh',
+    bin: '-c',
+    args: ['"$0" "$1/bin/postern.js"; exit', process.execPath, root],
+    cwd: folder,
+    env: {
+      POSTERN_CONFIG: join(root, 'postern.config.ts'),
+      POSTERN_DATABASE: `sqlite:${databaseIn(folder)}`,
+      npm_lifecycle_event: 'start',
+    },
+  })
+  gateway.kill('SIGTERM')
+  await gateway.line('"msg":"stopping"')
+  // Its output is at its end when both are.
+  expect(await gateway.ended).toEqual({ code: null, signal: 'SIGTERM' })
+  hold(databaseIn(folder)).close()
 })
 
 /** The code of the error that a new connection meets. */

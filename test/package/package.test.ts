@@ -118,6 +118,7 @@ test('an installation writes a configuration to start from, which it starts with
   mkdirSync(cwd)
   const begun = await runProcess({ bin: installed(empty), cwd, args: ['init'] })
   expect(begun).toMatchObject({ code: 0, output: expect.stringContaining('postern.config.ts') })
+  expect(begun.output).toMatch(/npm install …\/postern-\d+\.\d+\.\d+\.tgz/)
   const gateway = await start(installed(empty), cwd)
   expect(configOf(gateway)).toBe(join(cwd, 'postern.config.ts'))
 })
