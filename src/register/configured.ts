@@ -50,7 +50,7 @@ export function configuredSource(
   }
   const source = sourceOf(name, definition)
   // Where there is no API to call, what to do by hand takes no secret but the one in the URL.
-  const isCalled = adapter.registrations !== undefined
+  const isCalled = adapter.registrations !== undefined && options.api !== undefined
   if (problems.length > 0 && (isCalled || source.hasPathToken)) throw new ConfigError(problems)
   return {
     source,
