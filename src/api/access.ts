@@ -66,7 +66,8 @@ export function tokenWanted(authenticate: Authenticate): MiddlewareHandler<{ Var
 /** Who asks is nobody that is known, or is no more. */
 export function unauthenticated(context: Context): Response {
   const isBearer = bearerCredentials(context.req.header('authorization')) !== undefined
-  return problemResponse('unauthenticated', 'send `Authorization: Bearer <token>`', [], {
+  const detail = isBearer ? 'the token is wrong, revoked or expired' : 'send `Authorization: Bearer <token>`'
+  return problemResponse('unauthenticated', detail, [], {
     'www-authenticate': isBearer ? 'Bearer error="invalid_token"' : 'Bearer',
   })
 }

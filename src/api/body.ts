@@ -2,6 +2,7 @@
 
 import { z } from '@hono/zod-openapi'
 import type { Context } from 'hono'
+import { plainIssue } from '../config/plain-issues.ts'
 import { AppError } from '../errors.ts'
 
 const bytesMax = 64 * 1024
@@ -16,7 +17,7 @@ export async function readJson(context: Context): Promise<unknown> {
 
 /** The same by its schema. Throws AppError `bad_request` that points at the member. */
 export function checkBody<Schema extends z.ZodType>(given: unknown, schema: Schema): z.infer<Schema> {
-  const parsed = schema.safeParse(given)
+  const parsed = schema.safeParse(given, { error: plainIssue })
   if (parsed.success) return parsed.data
   const errors = parsed.error.issues.flatMap(({ path, message, ...issue }) =>
     issue.code === 'unrecognized_keys'

@@ -1,5 +1,6 @@
 // Reading query parameters: unknown ones are refused, since a misspelt filter would answer with everything.
 import { z } from '@hono/zod-openapi'
+import { plainIssue } from '../config/plain-issues.ts'
 import { AppError } from '../errors.ts'
 import { deliveryStates } from '../store/deliveries.ts'
 import { questionLengthMax, questionProblem } from '../store/search/question.ts'
@@ -149,7 +150,7 @@ export function readParameters<Schema extends z.ZodObject>(schema: Schema, url: 
     else if (all.length > 1) throw badParameter(name, 'expected it once')
     else values[name] = all[0]!
   }
-  const parsed = schema.safeParse({ ...values })
+  const parsed = schema.safeParse({ ...values }, { error: plainIssue })
   if (parsed.success) return parsed.data
   const errors = parsed.error.issues.flatMap(issue =>
     issue.code === 'unrecognized_keys'

@@ -25,7 +25,8 @@ export async function assertPosition(store: Pick<Store, 'extent'>, after: number
   }
   const first = oldest === 0 ? head + 1 : oldest
   if (after === 0 || (after >= first - 1 && after <= head)) return
-  const detail = after > head ? 'this log has not come so far: the position is of another' : 'events behind it are gone'
+  const beyond = 'this log has not come so far: the position is of another log'
+  const detail = after > head ? beyond : 'events behind it are gone'
   throw new AppError('position_gone', `the position ${after} cannot be read on from: ${detail}`, {
     errors: [
       {

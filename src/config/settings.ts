@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { isLoopback } from '../local-url.ts'
 import { urlsOf } from '../postgres-url.ts'
 import { ConfigError } from './config-error.ts'
+import { plainIssue } from './plain-issues.ts'
 import { read } from './resolve-secrets.ts'
 import { databaseDefault, sqlitePath } from './sqlite-path.ts'
 
@@ -129,7 +130,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Settings {
       return undefined
     }
   }
-  const parsed = environment.safeParse(set)
+  const parsed = environment.safeParse(set, { error: plainIssue })
   if (!parsed.success) problems.push(...parsed.error.issues.map(issue => `${issue.path.join('.')}: ${issue.message}`))
   const database = attempt(() =>
     readDatabase(

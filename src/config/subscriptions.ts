@@ -7,6 +7,7 @@ import type { Config, Subscription } from './config.ts'
 import { ConfigError } from './config-error.ts'
 import type { HttpAuth, HttpDestination, HttpTls } from './http.ts'
 import { bearerProblem, headerProblem, httpInConfig, isPem, signingSecretProblem, urlProblem } from './http-schema.ts'
+import { plainIssue } from './plain-issues.ts'
 import type { NamedUse } from './resolve-secrets.ts'
 import { Secret, type SecretLike, type SecretUse, secretUses, secretValues } from './secret.ts'
 import { optionMembers, subscriptionName, whole, withDefaults } from './subscription-schema.ts'
@@ -24,7 +25,7 @@ export function subscriptionProblems(name: string, subscription: unknown): strin
   const at = `subscriptions.${name}`
   const named = subscriptionName.safeParse(name)
   const problems = named.success ? [] : described(named.error, at)
-  const parsed = options.safeParse(subscription)
+  const parsed = options.safeParse(subscription, { error: plainIssue })
   if (!parsed.success) problems.push(...described(parsed.error, at))
   const { to, memoryMiB } = (subscription ?? {}) as Record<string, unknown>
   if (isHandler(to)) return problems
@@ -33,7 +34,7 @@ export function subscriptionProblems(name: string, subscription: unknown): strin
     return problems
   }
   if (memoryMiB !== undefined) problems.push(`${at}.memoryMiB: only a handler has a thread of its own`)
-  const http = httpInConfig.safeParse(to)
+  const http = httpInConfig.safeParse(to, { error: plainIssue })
   problems.push(
     ...(http.success ? tlsProblems((to as HttpDestination).tls, `${at}.to.tls`) : described(http.error, `${at}.to`)),
   )

@@ -5,6 +5,7 @@ import type { Check } from '../checks/check.ts'
 import { parseNetwork } from '../checks/ip-allowlist.ts'
 import type { Config } from './config.ts'
 import { ConfigError } from './config-error.ts'
+import { plainIssue } from './plain-issues.ts'
 import { subscriptionProblems } from './subscriptions.ts'
 import { vendorApiOptions } from './vendor-api.ts'
 
@@ -87,9 +88,11 @@ const topLevel = z.strictObject({
     .optional(),
 })
 
+const said = { error: plainIssue }
+
 /** Throws ConfigError with every problem. */
 export function validateConfig(config: Config): void {
-  const parsed = topLevel.safeParse(config)
+  const parsed = topLevel.safeParse(config, said)
   const problems = parsed.success ? [] : described(parsed.error, [])
   const sources = Object.entries(config?.sources ?? {}).filter(([, source]) => isSource(source))
   problems.push(...sources.flatMap(([name, source]) => sourceProblems(name, source, sources)))
@@ -129,7 +132,7 @@ function sourceProblems(
   const own = Object.fromEntries(Object.entries(options).filter(([key]) => !(key in commonOptions.shape)))
   const common = Object.fromEntries(Object.entries(options).filter(([key]) => key in commonOptions.shape))
   const schema = adapter.options instanceof ZodObject ? adapter.options.strict() : adapter.options
-  for (const result of [commonOptions.safeParse(common), schema.safeParse(own)]) {
+  for (const result of [commonOptions.safeParse(common, said), schema.safeParse(own, said)]) {
     if (!result.success) problems.push(...described(result.error, [at]))
   }
   const others = sources.filter(([other]) => other !== name)

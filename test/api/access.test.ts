@@ -52,11 +52,15 @@ describe('the token', () => {
   test.each(routes)('%s %s is nothing without it', async (method, path) => {
     for (const [why, query, headers] of wrong) {
       const answer = await send(gateway.url, `/api/v1${path}${query}`, { method, headers })
-      expectProblem(answer, 401, 'unauthenticated')
+      const { detail } = expectProblem(answer, 401, 'unauthenticated')
       const challenge = /^Bearer ./.test(headers.authorization ?? '') && !why.startsWith('with more')
       expect([why, answer.headers['www-authenticate']]).toEqual([
         why,
         challenge ? 'Bearer error="invalid_token"' : 'Bearer',
+      ])
+      expect([why, detail]).toEqual([
+        why,
+        challenge ? 'the token is wrong, revoked or expired' : 'send `Authorization: Bearer <token>`',
       ])
       expect(answer.headers['cache-control']).toBe('no-store')
     }

@@ -93,6 +93,21 @@ describe('a value that is none is refused by the name of its parameter', () => {
   })
 })
 
+test.each([
+  ['GET', '/timeline', 'subject', 'it is missing'],
+  ['GET', '/events?type=', 'type', 'it is empty'],
+  ['POST', '/tokens', '/scopes', 'it is missing'],
+  ['POST', '/replays', '/subscription', 'expected the name of a subscription'],
+  ['POST', '/replays', '/filter', 'it is missing'],
+  ['POST', '/rejections/recheck', '/source', 'it is missing'],
+  ['POST', '/lanes/skip', '/subject', 'it is missing'],
+  ['PUT', '/subscriptions/new', '/to', 'it is missing'],
+])('%s %s is told what is wrong with %s in plain words', async (method, path, at, detail) => {
+  const answer = await gateway.api(path, method === 'GET' ? {} : { method, body: '{}' })
+  const { errors } = expectProblem(answer, 400, 'bad_request', at)
+  expect(errors.find(({ parameter, pointer }) => (parameter ?? pointer) === at)?.detail).toBe(detail)
+})
+
 test.each([...calls.values()].filter(({ path }) => path !== '/openapi.json').map(call => [call.name, call] as const))(
   '%s: a parameter that there is not is named, and so is one that comes twice',
   async (_, { path, options, query }) => {
