@@ -3,6 +3,7 @@ import type { Attempt, Delivery, DeliveryWithAttempts } from '../client/api-type
 import { deliveryColumns } from './columns.ts'
 import { type Define, does, examples, exit, gatewayEnds } from './command.ts'
 import { gatewayOf, reaching } from './gateway-api.ts'
+import { tellHeld } from './held.ts'
 import { ofNamed } from './known-names.ts'
 import { type ListOptions, list, listing, print, printJson, shownTime } from './listing.ts'
 import { type Column, fieldsOf, tableOf } from './table.ts'
@@ -54,11 +55,15 @@ export const deliveries: Define = command => {
   reaching(retried.argument('<id...>', 'dlv_…')).option('--json', 'one line of JSON for each')
   does(retried, async (ids: string[], { url, json }: { url?: string; json?: boolean }) => {
     const api = gatewayOf(url)
+    const names: (string | null)[] = []
     for (const id of ids) {
       const answer = await api.post(`/deliveries/${encodeURIComponent(id)}/retry`)
+      const { state, subscription } = answer.json<Delivery>()
+      names.push(subscription)
       if (json) await printJson(answer.text)
-      else await print(`${plainText(`${id}  ${answer.json<Delivery>().state}`)}\n`)
+      else await print(`${plainText(`${id}  ${state}`)}\n`)
     }
+    await tellHeld(api, names)
     return exit.done
   })
   examples(

@@ -7,7 +7,7 @@ import { read as readVariable } from '../config/resolve-secrets.ts'
 import { isLoopback } from '../local-url.ts'
 import { type ExitCode, exit, Failure } from './command.ts'
 import { type Items, itemsOf } from './items.ts'
-import { keptSecrets } from './kept-secrets.ts'
+import { keptSecrets, keptSecretsPath } from './kept-secrets.ts'
 
 /** A parameter that has no value is left out. */
 export type Query = Readonly<Record<string, string | number | boolean | readonly string[] | undefined>>
@@ -57,14 +57,16 @@ export function gatewayOf(given: string | undefined, env: NodeJS.ProcessEnv = pr
   const base = baseUrl(named, env)
   // Who named none may have started it at another port.
   const hint = named === '' ? '; --url or POSTERN_URL says where one is' : ''
-  const client = createClient({ url: base.href, token: tokenFor(base, env), timeoutMs: answerMs })
+  const { token, from } = tokenFor(base, env)
+  const client = createClient({ url: base.href, token, timeoutMs: answerMs })
+  const asked = { url: base, hint, from }
   const untyped = client as unknown as Untyped
   const ask = async (method: keyof Untyped, path: string, init: object) => {
     assertLeadsThere(path)
     try {
       return await untyped[method](path, init)
     } catch (error) {
-      throw failureOf(error, base, hint, path)
+      throw failureOf(error, asked, path)
     }
   }
   const answered = async (method: keyof Untyped, path: string, init: object = {}): Promise<Answer> => {
@@ -109,13 +111,13 @@ export function gatewayOf(given: string | undefined, env: NodeJS.ProcessEnv = pr
           return response
         } catch (error) {
           // Who was never there may be another one than was meant: that is not waited for.
-          throw hasBegun || signal.aborted ? error : failureOf(error, base, hint)
+          throw hasBegun || signal.aborted ? error : failureOf(error, asked)
         }
       }
       try {
         yield* follow(open, options, text => text)
       } catch (error) {
-        throw failureOf(error, base, hint)
+        throw failureOf(error, asked)
       }
     },
   }
@@ -143,38 +145,72 @@ function baseUrl(given: string, env: NodeJS.ProcessEnv): URL {
   throw new Failure(exit.mistaken, '--url (or POSTERN_URL): expected http://… or https://…, without a user or a query')
 }
 
-/** That of development is for this machine alone. */
-function tokenFor({ hostname }: URL, env: NodeJS.ProcessEnv): string {
-  const token = variable('POSTERN_TOKEN', env) ?? variable('POSTERN_ADMIN_TOKEN', env)
-  const made = token ?? (isLoopback(hostname) ? keptSecrets(env)?.POSTERN_ADMIN_TOKEN : undefined)
-  if (typeof made !== 'string') {
-    throw new Failure(
-      exit.notAllowed,
-      'There is no token: set POSTERN_TOKEN, or POSTERN_TOKEN_FILE to the file with it.',
-    )
-  }
-  if (!/^[\x21-\x7e]+$/.test(made)) {
-    throw new Failure(exit.notAllowed, 'POSTERN_TOKEN: expected a token, without spaces or what is no ASCII.')
-  }
-  return made
+interface GivenToken {
+  token: string
+  /** The variable or the file that it is of. */
+  from: string
 }
 
-function variable(name: string, env: NodeJS.ProcessEnv): string | undefined {
+/** What is told of a call beside what came of it. */
+interface AskedOf {
+  url: URL
+  hint: string
+  from: string
+}
+
+/** What a path's first part is a list of. */
+const nouns: Partial<Record<string, string>> = {
+  events: 'event',
+  deliveries: 'delivery',
+  subscriptions: 'subscription',
+  quarantine: 'request in quarantine',
+  replays: 'replay',
+  tokens: 'token',
+}
+
+/** That of development is for this machine alone. */
+function tokenFor({ hostname }: URL, env: NodeJS.ProcessEnv): GivenToken {
+  const given = variable('POSTERN_TOKEN', env) ?? variable('POSTERN_ADMIN_TOKEN', env)
+  const kept = isLoopback(hostname) ? keptSecretsPath(env) : undefined
+  const token = given?.token ?? (kept === undefined ? undefined : keptSecrets(env)?.POSTERN_ADMIN_TOKEN)
+  const from = given?.from ?? kept ?? ''
+  if (typeof token !== 'string') {
+    const looked = kept === undefined ? '' : ` There is none of a start in development in ${kept} either.`
+    throw new Failure(
+      exit.notAllowed,
+      `There is no token: set POSTERN_TOKEN, or POSTERN_TOKEN_FILE to the file with it.${looked}`,
+    )
+  }
+  if (!/^[\x21-\x7e]+$/.test(token)) {
+    throw new Failure(exit.notAllowed, `${from}: expected a token, without spaces or what is no ASCII.`)
+  }
+  return { token, from }
+}
+
+function variable(name: string, env: NodeJS.ProcessEnv): GivenToken | undefined {
   try {
-    return readVariable(name, env)
+    const token = readVariable(name, env)
+    return token === undefined ? undefined : { token, from: env[name] ? name : `${name}_FILE` }
   } catch (error) {
     throw new Failure(exit.mistaken, `${name}_FILE cannot be read: ${(error as Error).message}`)
   }
 }
 
 /** As it is told; what is no word of the gateway's stays as it is. */
-function failureOf(error: unknown, url: URL, hint: string, path?: string): unknown {
+function failureOf(error: unknown, { url, hint, from }: AskedOf, path?: string): unknown {
   if (error instanceof PosternUnreachable)
     return noneAt(url, error.message.replace(/^no gateway answers: /, ''), hint, error)
   if (!(error instanceof PosternProblem)) return error
   const { status, code, message, errors } = error
   // Who asks for a password may be a proxy before a gateway.
   if (code === 'unknown' && exitOf(status) !== exit.notAllowed) return noneAt(url, message, hint, error)
+  if (code === 'unauthenticated') {
+    return new Failure(exitOf(status), `${status}: the token of ${from} is wrong, revoked or expired`, { cause: error })
+  }
+  const [, list = '', id] = path?.split('/') ?? []
+  if (code === 'not_found' && nouns[list] !== undefined && id !== undefined) {
+    return new Failure(exitOf(status), `There is no ${nouns[list]} ${decodeURIComponent(id)}.`, { cause: error })
+  }
   const more = errors
     .filter(({ detail }) => !message.includes(detail))
     .map(({ parameter, pointer, detail }) => `\n  ${parameter ?? pointer ?? ''}: ${detail}`)

@@ -6,6 +6,7 @@ import type { BegunReplay, DryRun, EventReplays, Replay } from '../client/api-ty
 import { does, type ExitCode, examples, exit, Failure, gatewayEnds } from './command.ts'
 import { type FilterOptions, filtering, filterOf } from './event-filter.ts'
 import { type GatewayApi, gatewayOf, reaching } from './gateway-api.ts'
+import { tellHeld } from './held.ts'
 import { ofNamed } from './known-names.ts'
 import { print, printJson } from './listing.ts'
 import { counted, plainText } from './text.ts'
@@ -62,6 +63,8 @@ async function replayOne(
   if (json) await printJson(answer.text)
   else for (const each of replays) await print(`${plainText(`${each.subscription}  ${each.delivery}`)}\n`)
   if (replays.length === 0) process.stderr.write('No subscription asks for this event.\n')
+  const names = replays.map(each => each.subscription)
+  await tellHeld(api, names)
   return exit.done
 }
 
@@ -83,10 +86,12 @@ async function replayAll(api: GatewayApi, options: ReplayOptions): Promise<ExitC
   if (!wait) {
     if (json) await printJson(answer.text)
     else await print(`${plainText(id)}  begun\n`)
+    await tellHeld(api, [subscription])
     return exit.done
   }
   // Whatever befalls the waiting: it goes on at the gateway.
   process.stderr.write(`${plainText(id)} has begun.\n`)
+  await tellHeld(api, [subscription])
   const { replay, text } = await followed(api, id)
   if (json) await printJson(text)
   else await print(`${plainText(`${id}  ${replay.state}`)}  ${counted(replay.matched)} events\n`)

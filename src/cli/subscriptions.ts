@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import type { Subscription } from '../client/api-types.ts'
 import { type Define, does, examples, exit, gatewayEnds } from './command.ts'
 import { gatewayOf, reaching } from './gateway-api.ts'
+import { tellHeld } from './held.ts'
 import { list, print, printJson, shownSequence, shownTime, whole } from './listing.ts'
 import { type Column, fieldsOf } from './table.ts'
 import { plainText } from './text.ts'
@@ -59,7 +60,7 @@ export const subscriptions: Define = command => {
   const held = 'what comes meanwhile waits in the log; it survives restarts'
   acting(command, 'pause', `Delivers nothing to it until it is resumed: ${held}.`, name => `${name} is paused.`)
   acting(command, 'resume', 'Delivers to it again, from where it was.', (name, answer) => {
-    const { problem, breaker } = answer as Pick<Subscription, 'problem' | 'breaker'>
+    const { problem, breaker } = answer as unknown as Pick<Subscription, 'problem' | 'breaker'>
     if (problem !== null) return `${name} is resumed, and delivers nothing: ${problem}.`
     return breaker.state === 'closed' ? `${name} delivers again.` : `${name}: its breaker is open, it is tried now.`
   })
@@ -93,10 +94,12 @@ function acting(
   const command = parent.command(verb).summary(summary!).description(description)
   reaching(command.argument('<name>')).option('--json', 'the answer as JSON')
   does(command, async (name: string, { url, json }: Reached) => {
-    const answer = await gatewayOf(url).post(`/subscriptions/${encodeURIComponent(name)}/${verb}`)
+    const api = gatewayOf(url)
+    const answer = await api.post(`/subscriptions/${encodeURIComponent(name)}/${verb}`)
     const fields = answer.json<Fields>()
     if (json) await printJson(answer.text)
     else await print(`${plainText(told(name, fields))}\n`)
+    if (verb === 'retry') await tellHeld(api, [name])
     return ended(fields)
   })
   examples(command, [`postern subscriptions ${verb} loan-book`], gatewayEnds)

@@ -134,6 +134,37 @@ describe('where something else answers', () => {
   })
 })
 
+describe('what is sent once more to where nothing arrives', () => {
+  let gatewayless: Server
+  let url: string
+  beforeAll(async () => {
+    const breaker = { state: 'open', until: '2999-01-31T12:00:00.000Z' }
+    const subscription = { problem: null, paused: null, breaker }
+    const delivery = { subscription: 'book', state: 'pending' }
+    const replays = { replays: [{ id: 'rpl_1', subscription: 'book', delivery: 'dlv_1' }] }
+    gatewayless = createServer(({ url = '' }, response) => {
+      const answer = url.includes('/subscriptions/') ? subscription : url.includes('/events/') ? replays : delivery
+      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
+    })
+    await new Promise<void>(resolve => gatewayless.listen(0, '127.0.0.1', resolve))
+    url = `http://127.0.0.1:${(gatewayless.address() as AddressInfo).port}`
+  })
+  afterAll(() => gatewayless.close())
+
+  test('is told of, once for each subscription', async () => {
+    const ask = (...args: string[]) => runCommand(args, { env: { POSTERN_URL: url, POSTERN_TOKEN: testToken } })
+    const [retried, replayed, resumed] = await Promise.all([
+      ask('deliveries', 'retry', 'dlv_1', 'dlv_2'),
+      ask('events', 'replay', 'evt_1', '-s', 'book'),
+      ask('subscriptions', 'resume', 'book'),
+    ])
+    const held = /^nothing is sent to book: its breaker is open until 2999-01-31.*\n$/
+    expect([retried.code, replayed.code, retried.stderr]).toEqual([0, 0, expect.stringMatching(held)])
+    expect(replayed.stderr).toMatch(held)
+    expect(resumed.stdout).toBe('book: its breaker is open, it is tried now.\n')
+  })
+})
+
 test('an id that would lead to another route is none', async () => {
   const all = await Promise.all(
     [
@@ -194,7 +225,7 @@ describe('events', () => {
     // Every digit of what came.
     expect(json.stdout).toContain(digits)
     expect(raw.stdout).toContain(`"amount":${digits}}]`)
-    const unknownId = '404: there is no such resource: /api/v1/events/evt_00000000000000000000000000\n'
+    const unknownId = 'There is no event evt_00000000000000000000000000.\n'
     expect(unknown).toEqual({ code: 3, stdout: '', stderr: unknownId })
   })
 
@@ -310,14 +341,16 @@ test('subscriptions: listed, shown, tested, paused and resumed', async () => {
   expect(listed.stdout).toMatch(/^book +config +delivering/m)
   expect(JSON.parse(shown.stdout)).toMatchObject({ name: 'book', types: ['loan.*'] })
   expect(tested).toMatchObject({ code: 0, stdout: expect.stringContaining('succeeded') })
-  expect(unknown.code).toBe(3)
+  expect(unknown).toMatchObject({ code: 3, stderr: 'There is no subscription none.\n' })
   expect(await postern('subscriptions', 'pause', 'book')).toMatchObject({ code: 0, stdout: 'book is paused.\n' })
   expect((await postern('subscriptions', 'list')).stdout).toMatch(/^book +config +paused/m)
-  const [resumed, retried] = [
-    await postern('subscriptions', 'resume', 'book'),
-    await postern('subscriptions', 'retry', 'book'),
-  ]
-  expect([resumed.code, retried.stdout]).toEqual([0, 'retried 0\n'])
+  expect(await postern('subscriptions', 'retry', 'book')).toEqual({
+    code: 0,
+    stdout: 'retried 0\n',
+    stderr: 'nothing is sent to book: it is paused (postern subscriptions resume book)\n',
+  })
+  const resumed = await postern('subscriptions', 'resume', 'book')
+  expect(resumed).toEqual({ code: 0, stdout: 'book delivers again.\n', stderr: '' })
 })
 
 test('quarantine: listed, shown, not yet released, and discarded', async () => {
@@ -403,8 +436,10 @@ describe('who may not, or finds nobody', () => {
       runCommand(['events', 'list'], { env }),
       runCommand(['events', 'tail', '-f', '--url', 'http://127.0.0.1:9'], { env: { POSTERN_TOKEN: testToken } }),
     ])
-    expect(wrong).toMatchObject({ code: 5, stdout: '', stderr: expect.stringContaining('401') })
+    const told = '401: the token of POSTERN_TOKEN is wrong, revoked or expired'
+    expect(wrong).toMatchObject({ code: 5, stdout: '', stderr: expect.stringContaining(told) })
     expect(none).toMatchObject({ code: 5, stderr: expect.stringContaining('POSTERN_TOKEN') })
+    expect(none.stderr, 'and where it was looked for').toContain(join(folder, 'secrets.json'))
     expect(away).toMatchObject({ code: 4, stderr: expect.stringContaining('No gateway answers') })
   })
 
