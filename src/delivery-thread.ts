@@ -31,7 +31,7 @@ const log: Log = {
   info: (fields, message) => say({ op: 'log', level: 'info', fields, message }),
   warn: (fields, message) => say({ op: 'log', level: 'warn', fields, message }),
   error: (fields, message) => say({ op: 'log', level: 'error', fields, message }),
-  flush: () => {},
+  flush: async () => {},
 }
 
 const store = await connectStore(data.channel)

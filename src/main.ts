@@ -49,7 +49,8 @@ function endWell(gateway: Gateway): void {
     if (ending) return
     ending = true
     gateway.log.info({ signal }, 'stopping')
-    setTimeout(() => process.exit(gateway.left > 0 ? exitSpoolHolds : 1), shutdownMs).unref()
+    const leave = () => process.exit(gateway.left > 0 ? exitSpoolHolds : 1)
+    setTimeout(() => void gateway.log.flush().then(leave), shutdownMs).unref()
     await gateway.close()
     process.exit(storeFailed ? exitStoreFailed : gateway.left > 0 ? exitSpoolHolds : 0)
   }
@@ -60,7 +61,7 @@ function endWell(gateway: Gateway): void {
     storeFailed = true
     if (ending) return
     gateway.log.error({ err: error }, 'the store failed and is not written to again: stopping')
-    gateway.log.flush()
+    void gateway.log.flush()
     // The requests that waited for it are being answered 503 at this moment.
     setTimeout(() => process.exit(exitStoreFailed), 500)
   })

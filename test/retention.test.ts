@@ -4,7 +4,7 @@ import { startRetention } from '../src/retention.ts'
 import type { Store } from '../src/store/store.ts'
 
 const minute = 60_000
-const silent = { request() {}, info() {}, warn() {}, error() {}, flush() {} }
+const silent = { request() {}, info() {}, warn() {}, error() {}, async flush() {} }
 
 beforeEach(() => {
   vi.useFakeTimers()

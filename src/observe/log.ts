@@ -8,8 +8,8 @@ export interface Log {
   info(fields: object, message: string): void
   warn(fields: object, message: string): void
   error(fields: object, message: string): void
-  /** Writes what is buffered; for the end of the process. */
-  flush(): void
+  /** Writes what is buffered, for the end of the process: what nobody takes for 400 ms is not written. Never rejects. */
+  flush(): Promise<void>
 }
 
 export interface LogOptions {
@@ -20,6 +20,7 @@ export interface LogOptions {
 
 /** Lines wait this long at most, in milliseconds. */
 const flushEveryMs = 200
+const flushMs = 400
 
 export function openLog({ level, write }: LogOptions): Log {
   const destination =
@@ -32,14 +33,21 @@ export function openLog({ level, write }: LogOptions): Log {
     info: (fields, message) => logger.info(fields, message),
     warn: (fields, message) => logger.warn(fields, message),
     error: (fields, message) => logger.error(fields, message),
-    flush: () => {
-      if ('flushSync' in destination) {
-        try {
-          destination.flushSync()
-        } catch {
-          // Not opened yet: nothing was written.
-        }
-      }
+    flush: async () => {
+      if ('flushSync' in destination) await flushed(destination)
     },
   }
+}
+
+/** By `flushSync`, as the end of the process does it, a pipe that nobody reads is tried for ever: it is not asked then. */
+function flushed(destination: ReturnType<typeof pino.destination>): Promise<void> {
+  return new Promise(resolve => {
+    const settle = (error?: unknown) => {
+      clearTimeout(limit)
+      if (error) destination.flushSync = () => {}
+      resolve()
+    }
+    const limit = setTimeout(() => settle('nobody takes it'), flushMs)
+    destination.flush(settle)
+  })
 }

@@ -65,11 +65,14 @@ test('SIGTERM waits for no sender who stops half way', async () => {
   expectKept(load.acknowledged, inboxOf(databaseIn(folder)))
 })
 
-test('under npm, whose shell passes no signal on, it ends when the shell does', async () => {
+test.each([
+  ['', ''],
+  [', though nobody reads its log any more', '| sed -u /ready/q'],
+])('under npm, whose shell passes no signal on, it ends when the shell does%s', async (_, reader) => {
   gateway = await startProcess({
     node: '/bin/sh',
     bin: '-c',
-    args: ['"$0" "$1/bin/postern.js"; exit', process.execPath, root],
+    args: [`"$0" "$1/bin/postern.js" ${reader}; exit`, process.execPath, root],
     cwd: folder,
     env: {
       POSTERN_CONFIG: join(root, 'postern.config.ts'),
@@ -78,7 +81,7 @@ test('under npm, whose shell passes no signal on, it ends when the shell does', 
     },
   })
   gateway.kill('SIGTERM')
-  await gateway.line('"msg":"stopping"')
+  if (reader === '') await gateway.line('"msg":"stopping"')
   // Its output is at its end when both are.
   expect(await gateway.ended).toEqual({ code: null, signal: 'SIGTERM' })
   hold(databaseIn(folder)).close()
