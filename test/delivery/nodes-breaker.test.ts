@@ -69,6 +69,15 @@ test('lets one probe through over all nodes, and closes for all of them', async 
   expect(nodes.filter(node => node.to('one').sequences.length > 3).length).toBeGreaterThan(1)
 })
 
+test('is tried at once by one of them where a person asks for it', async () => {
+  await open('a', 'b', 'c')
+  running.answer('one', () => succeeded())
+  const { number, breaker } = await running.base.row('one')
+  await running.base.deliveries.swapBreaker(number, breaker, { ...breaker, until: Date.now() })
+  await running.pass(6_000, 60)
+  expect(await state()).toBe('closed')
+})
+
 test('whose probe fails is open again for twice as long, for all of them', async () => {
   const nodes = await open('a', 'b')
   running.answer('one', () => bad)
