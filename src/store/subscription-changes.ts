@@ -100,13 +100,15 @@ export class SubscriptionChanges {
 
   /** Whether it was as it was known. */
   async swapBreaker(subscription: number, known: BreakerState, breaker: BreakerState): Promise<boolean> {
-    const { numUpdatedRows } = await this.#db
+    // Of how many rows it changed SQLite's writer says nothing.
+    const swapped = await this.#db
       .updateTable('subscriptions')
       .set({ breaker: breakerText(breaker) })
       .where('number', '=', subscription)
       .where('breaker', '=', breakerText(known))
+      .returning('number')
       .executeTakeFirst()
-    return numUpdatedRows > 0
+    return swapped !== undefined
   }
 
   async addReplay({ key, now, first, ...fields }: NewReplay): Promise<{ replay: Replay; repeated: boolean }> {
