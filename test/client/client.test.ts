@@ -74,9 +74,9 @@ test('throws problems with their code, their status and what is wrong', async ()
   expect(wrong.errors).toMatchObject([{ parameter: 'limit', detail: expect.any(String) }])
   const gone = await errorOf(client.GET('/events/{id}', { params: { path: { id: 'evt_00000000000000000000000000' } } }))
   expect(gone).toMatchObject({ code: 'not_found', status: 404 })
-  const stranger = createClient({ url: gateway.url, token: async () => 'wrong' })
+  const stranger = createClient({ url: gateway.url, token: async () => 'nobodys-own-token' })
   expect(await errorOf(stranger.GET('/sources'))).toMatchObject({ code: 'unauthenticated', status: 401 })
-  expect(String((await errorOf(stranger.GET('/sources'))).stack)).not.toContain('wrong')
+  expect(String((await errorOf(stranger.GET('/sources'))).stack)).not.toContain('nobodys-own-token')
 })
 
 test('a path parameter that would lead to another route asks nothing', async () => {
