@@ -6,8 +6,8 @@ import { Checkpointer } from './checkpoint.ts'
 import { type BatchMessage, type Command, type Result, unpack, warning } from './commands.ts'
 import { Drain } from './drain.ts'
 import { classify } from './failure.ts'
+import { Merging } from './merging.ts'
 import { openWriter } from './open.ts'
-import { RefMerge } from './ref-merge.ts'
 import { Work } from './work.ts'
 
 const main = parentPort!
@@ -16,24 +16,9 @@ const checkpointer = new Checkpointer(db)
 let log: Log | undefined
 let work: Work | undefined
 let drain: Drain | undefined
-let refMerge: RefMerge | undefined
-let mergeTimer: NodeJS.Timeout | undefined
-let mergeHasFailed = false
-/** Since when so many commands came: whether there is time for merging. */
-let moment = { at: performance.now(), commands: 0, stepMs: 0 }
+let merging: Merging | undefined
 let dead: Result | undefined
 
-/** Between two steps of merging refs, each a millisecond or two. */
-const mergeEveryMs = 10
-/** Commands a second beyond which it is left for later. */
-const mergeBelowRate = 2_000
-/** Beyond so many it has this share of the time. */
-const fewCommands = 50
-const mergeShare = 0.04
-/** What a ref writes into the WAL, or so. */
-const refBytes = 32
-/** After a step that failed, and while a reader keeps the WAL from being moved. */
-const mergeAgainMs = 5_000
 /** What was warned of: each once. */
 const warned = new Set<string>()
 
@@ -76,51 +61,11 @@ function turn(from: Client, first: Message): void {
       return
     }
     behind(() => checkpointer.whileBusy())
-    if (!mergeHasFailed) mergeIfQuiet()
+    merging?.between()
     messages = arrived()
   }
   behind(() => checkpointer.whileIdle())
-  mergeLater()
-}
-
-/** As long as refs are to be merged there is a next step, or a look whether there is time for one. */
-function mergeLater(): void {
-  if (mergeTimer !== undefined || !isMergeDue()) return
-  mergeTimer = setTimeout(
-    () => {
-      mergeTimer = undefined
-      if (checkpointer.isHeld) behind(() => checkpointer.look())
-      mergeIfQuiet()
-      mergeLater()
-    },
-    checkpointer.isHeld || mergeHasFailed ? mergeAgainMs : mergeEveryMs,
-  )
-}
-
-function isMergeDue(): boolean {
-  return log !== undefined && dead === undefined && refMerge?.isDue(log.head) !== false
-}
-
-function mergeIfQuiet(): void {
-  const now = performance.now()
-  const elapsed = now - moment.at
-  if (elapsed < mergeEveryMs) return
-  const rate = (moment.commands * 1_000) / elapsed
-  if (rate > fewCommands && elapsed < moment.stepMs / mergeShare) return
-  moment = { at: now, commands: 0, stepMs: 0 }
-  if (rate > mergeBelowRate || checkpointer.isHeld || !isMergeDue()) return
-  mergeHasFailed = !behind(mergeRefs)
-  if (mergeHasFailed) refMerge = undefined
-  moment.stepMs = performance.now() - now
-  if (!mergeHasFailed) behind(() => checkpointer.whileIdle())
-}
-
-function mergeRefs(): void {
-  db.exec('begin immediate')
-  refMerge ??= new RefMerge(db)
-  const changed = refMerge.step(log!.head)
-  db.exec('commit')
-  checkpointer.count(changed * refBytes)
+  merging?.later()
 }
 
 function arrived(): [Client, Message][] {
@@ -167,7 +112,7 @@ function tell(messages: readonly [Client, Message][]): void {
 }
 
 function close(): void {
-  clearTimeout(mergeTimer)
+  merging?.close()
   if (dead === undefined) checkpointer.close()
   db.close()
   for (const { port } of clients) port.close()
@@ -175,7 +120,7 @@ function close(): void {
 
 function commit(batch: readonly Entry[]): Result[] {
   if (dead !== undefined) return batch.map(() => dead!)
-  moment.commands += batch.length
+  merging?.count(batch.length)
   try {
     return inTransaction(batch)
   } catch (error) {
@@ -239,6 +184,7 @@ function execute({ command, pieces }: Entry): unknown {
   if (command.op === 'sql') return sql(command)
   work ??= new Work(db)
   log ??= new Log(db, work)
+  merging ??= new Merging({ db, checkpointer, head: () => log!.head, behind })
   switch (command.op) {
     case 'remember':
       return null

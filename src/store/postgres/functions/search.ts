@@ -24,14 +24,14 @@ const dropRange = `
     execute format('drop table if exists %I', 'search_' || dropped);
   end $$`
 
-const giveUpSoon = `perform set_config('lock_timeout', '500', true);`
+const waitHalfASecond = `perform set_config('lock_timeout', '500', true);`
 
 /** By its row, which is there as long as the table is: a name that was looked up before the lock may be remembered as missing. */
 const makeRangeByRow = `
   create or replace function postern_make_search_range(range bigint) returns void language plpgsql as $$
   declare place text := 'search_' || range;
   begin
-    ${giveUpSoon}
+    ${waitHalfASecond}
     perform pg_advisory_xact_lock(5, 0);
     if exists (select from search_ranges where search_ranges.range = postern_make_search_range.range) then return; end if;
     execute format('create table %I (sequence bigint primary key, words tsvector not null)', place);
@@ -44,7 +44,7 @@ const dropUnlessRead = [
   'drop function postern_drop_search_range(bigint)',
   `create function postern_drop_search_range(dropped bigint) returns boolean language plpgsql as $$
   begin
-    ${giveUpSoon}
+    ${waitHalfASecond}
     perform pg_advisory_xact_lock(5, 0);
     delete from search_ranges where range = dropped;
     execute format('drop table if exists %I', 'search_' || dropped);
@@ -63,7 +63,7 @@ const begin = `
   language plpgsql as $$
   declare dropped bigint;
   begin
-    ${giveUpSoon}
+    ${waitHalfASecond}
     perform pg_advisory_xact_lock(5, 0);
     if exists (select from search_state, log where format = made_as and search_state.epoch = made_of and through <= head)
     then return 'begun'; end if;
@@ -85,7 +85,7 @@ const add = `
   returns void language plpgsql as $$
   declare place text := 'search_' || added;
   begin
-    ${giveUpSoon}
+    ${waitHalfASecond}
     -- First of all: whoever begins anew has this lock before it has the cursor's.
     if cardinality(sequences) > 0 and not exists (select from search_ranges where range = added) then
       perform postern_make_search_range(added);
@@ -108,7 +108,7 @@ const sweep = `
     place text := 'search_' || swept;
     remain boolean;
   begin
-    ${giveUpSoon}
+    ${waitHalfASecond}
     perform pg_advisory_xact_lock(5, 0);
     if not exists (select from search_ranges where range = swept) then return true; end if;
     execute format('delete from %I words where not exists (
