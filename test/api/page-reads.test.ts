@@ -40,6 +40,27 @@ const lists = definitions
   .map(({ path, query }) => ({ path: query.includes('namespace') ? `${path}?subject=loan/1` : path }))
   .concat({ path: '/stats' })
 
+/** Lists of events wait once they have begun, until they are released or restored. */
+function holdLists() {
+  const { store } = gateway.gateway
+  const { list } = store
+  const { promise: free, resolve: release } = Promise.withResolvers<void>()
+  const held = {
+    reading: 0,
+    release,
+    restore() {
+      release()
+      store.list = list
+    },
+  }
+  store.list = async query => {
+    held.reading++
+    await free
+    return list(query)
+  }
+  return held
+}
+
 test('of one token 4 are read and 8 wait; another gets its turn, and the rest come again later', async () => {
   const { store } = gateway.gateway
   const { list, timeline } = store
@@ -128,20 +149,13 @@ test('whoever goes away while he waits has no turn, and the next one has it at o
 
 test('a list that waited is not for a token that was revoked meanwhile', async () => {
   const { store } = gateway.gateway
-  const { list } = store
   const { find } = store.tokens
   const [one, two] = [await tokenOf(gateway, ['read']), await tokenOf(gateway, ['read'])]
-  const { promise: free, resolve: release } = Promise.withResolvers<void>()
-  let reading = 0
+  const held = holdLists()
   let found = 0
-  store.list = async query => {
-    reading++
-    await free
-    return list(query)
-  }
   try {
     const others = Array.from({ length: 4 }, () => gateway.api('/events'))
-    await until('4 are read', () => reading === 4)
+    await until('4 are read', () => held.reading === 4)
     store.tokens.find = async id => {
       const row = await find.call(store.tokens, id)
       found++
@@ -150,15 +164,14 @@ test('a list that waited is not for a token that was revoked meanwhile', async (
     const waiting = [one.ask('/events'), two.ask('/events')]
     await until('both were let in', () => found === 2)
     expect((await gateway.api(`/tokens/${one.id}`, { method: 'DELETE' })).status).toBeLessThan(300)
-    release()
+    held.release()
     const [revoked, live] = await Promise.all(waiting)
     expectProblem(revoked!, 401, 'unauthenticated')
     expect(live!.status).toBe(200)
-    expect(reading, 'and nothing is read for it').toBe(5)
+    expect(held.reading, 'and nothing is read for it').toBe(5)
     for (const answer of await Promise.all(others)) expect(answer.status).toBe(200)
   } finally {
-    release()
-    store.list = list
+    held.restore()
     store.tokens.find = find
   }
 })
@@ -273,25 +286,17 @@ test('a token has its share of those that wait for news, and leaves others their
 })
 
 test('a token has its share of the exports', async () => {
-  const { store } = gateway.gateway
-  const { list } = store
   const [one, two] = [await tokenOf(gateway, ['read']), await tokenOf(gateway, ['read'])]
-  const { promise: free, resolve: release } = Promise.withResolvers<void>()
-  let reading = 0
-  store.list = async query => {
-    reading++
-    await free
-    return list(query)
-  }
+  const held = holdLists()
   try {
     const first = one.ask('/events/export')
-    await until('it is under way', () => reading === 1)
+    await until('it is under way', () => held.reading === 1)
     expectProblem(await one.ask('/events/export'), 503, 'unavailable')
     const others = [two.ask('/events/export'), gateway.api('/events/export')]
-    release()
+    held.release()
     for (const answer of await Promise.all([first, ...others])) expect(answer.status).toBe(200)
     expect((await one.ask('/events/export')).status).toBe(200)
   } finally {
-    store.list = list
+    held.restore()
   }
 })
